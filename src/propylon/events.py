@@ -1,0 +1,223 @@
+"""The facts of a run, as values.
+
+A run is a list of events numbered 1, 2, 3 ... Each class below is one kind of event; its fields are the JSON that is stored in
+the run log and sent to viewers (`event: <kind>`, `data: <fields>`), so the log, the wire and the TypeScript types have one
+source. The names are those of the existing native clients; docs/events.md explains each and the rules of order:
+
+    (token | reasoning | tool | tool_complete | status | compressed | answer)*  then one of
+    done, stream_end | cancel | apperror                                          nothing follows
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+PAYLOAD_LIMIT = 64 * 1024
+"""Bytes of UTF-8 of one tool argument or result in a frame or a transcript row; the rest is fetched on demand."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all events. `kind` is the name on the wire and in the log."""
+
+    kind: ClassVar[str] = ""
+    terminal: ClassVar[bool] = False
+
+
+class Token(Event, frozen=True, kw_only=True):
+    """A piece of the visible answer."""
+
+    kind: ClassVar[str] = "token"
+    text: str
+
+
+class Reasoning(Event, frozen=True, kw_only=True):
+    """A piece of the model's thinking."""
+
+    kind: ClassVar[str] = "reasoning"
+    text: str
+
+
+class ToolStarted(Event, frozen=True, kw_only=True):
+    """The agent began to use a tool. `at` is Unix seconds; `args_sizes` holds the full size in bytes of arguments cut for a viewer."""
+
+    kind: ClassVar[str] = "tool"
+    tid: str
+    name: str
+    preview: str = ""
+    args: dict[str, Any] = {}
+    args_sizes: dict[str, int] = {}
+    at: float = 0.0
+    event_type: str = "tool.started"
+
+
+class ToolFinished(Event, frozen=True, kw_only=True):
+    """A tool returned. `duration` is seconds; `result_size` is the full size in bytes, also when `result` is cut for a viewer."""
+
+    kind: ClassVar[str] = "tool_complete"
+    tid: str
+    name: str
+    result: str = ""
+    result_size: int = 0
+    duration: float = 0.0
+    is_error: bool = False
+    event_type: str = "tool.completed"
+
+
+class Status(Event, frozen=True, kw_only=True):
+    """A notice to the person: a retry, a refused command, an unreadable event. `level` is `info`, `warn` or `error`."""
+
+    kind: ClassVar[str] = "status"
+    text: str
+    level: str = "info"
+
+
+class Compressed(Event, frozen=True, kw_only=True):
+    """The agent shortened its own context; the transcript keeps every row."""
+
+    kind: ClassVar[str] = "compressed"
+    message: str
+    count: int = 0
+
+
+class Answer(Event, frozen=True, kw_only=True):
+    """The authoritative text of the last part of the answer, sent only where it differs from what was streamed."""
+
+    kind: ClassVar[str] = "answer"
+    text: str
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens and cost of one run; context figures are the state of the agent's window after it."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated_cost: float = 0.0
+    context_length: int = 0
+    threshold_tokens: int = 0
+    last_prompt_tokens: int = 0
+
+
+class Done(Event, frozen=True, kw_only=True):
+    """The turn succeeded and its rows are stored. `end` is the absolute index after its last row; viewers get those rows with the frame."""
+
+    kind: ClassVar[str] = "done"
+    session_id: str
+    end: int
+    usage: Usage = Usage()
+
+
+class StreamEnd(Event, frozen=True, kw_only=True):
+    """Last event of a run that succeeded."""
+
+    kind: ClassVar[str] = "stream_end"
+    terminal: ClassVar[bool] = True
+    session_id: str
+
+
+class Cancelled(Event, frozen=True, kw_only=True):
+    """Last event of a run that was stopped by a person."""
+
+    kind: ClassVar[str] = "cancel"
+    terminal: ClassVar[bool] = True
+    session_id: str
+    message: str = "Stopped"
+
+
+class Failed(Event, frozen=True, kw_only=True):
+    """Last event of a run that failed. `type` is a stable code; `label`, `message` and `hint` are for people."""
+
+    kind: ClassVar[str] = "apperror"
+    terminal: ClassVar[bool] = True
+    session_id: str
+    type: str
+    label: str
+    message: str
+    hint: str = ""
+    details: str = ""
+
+
+EVENT_TYPES: tuple[type[Event], ...] = (
+    Token,
+    Reasoning,
+    ToolStarted,
+    ToolFinished,
+    Status,
+    Compressed,
+    Answer,
+    Done,
+    StreamEnd,
+    Cancelled,
+    Failed,
+)
+_DECODERS = {cls.kind: msgspec.json.Decoder(cls) for cls in EVENT_TYPES}
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(event: Event) -> bytes:
+    """The event's fields as JSON on one line."""
+    return _encode(event)
+
+
+def decode(kind: str, data: bytes) -> Event:
+    """The event that `encode` wrote under `kind`. Raises KeyError for an unknown kind, msgspec.DecodeError for unfit data."""
+    return _DECODERS[kind].decode(data)
+
+
+def joined(events: list[Event]) -> list[Event]:
+    """The same run of events with neighbouring pieces of text, and of reasoning, made one."""
+    out: list[Event] = []
+    pieces: list[str] = []
+    of: type[Token] | type[Reasoning] | None = None
+    for event in events:
+        cls = type(event)
+        if of is not None and cls is not of:
+            out.append(of(text="".join(pieces)))
+            pieces.clear()
+            of = None
+        if cls is Token or cls is Reasoning:
+            of = cls
+            pieces.append(event.text)  # type: ignore[attr-defined]
+        else:
+            out.append(event)
+    if of is not None:
+        out.append(of(text="".join(pieces)))
+    return out
+
+
+def for_viewer(event: Event) -> Event:
+    """The event with every tool argument and result cut to `PAYLOAD_LIMIT` bytes, its full size stated."""
+    if isinstance(event, ToolStarted):
+        args, sizes = bounded_args(event.args)
+        return msgspec.structs.replace(event, args=args, args_sizes=sizes) if sizes else event
+    if isinstance(event, ToolFinished):
+        result, size = bounded_text(event.result)
+        return msgspec.structs.replace(event, result=result, result_size=size)
+    return event
+
+
+def bounded_text(text: str) -> tuple[str, int]:
+    """The text cut to `PAYLOAD_LIMIT` bytes at a character, and its full size in bytes."""
+    if len(text) * 4 <= PAYLOAD_LIMIT:
+        return text, len(text.encode())
+    raw = text.encode()
+    if len(raw) <= PAYLOAD_LIMIT:
+        return text, len(raw)
+    return raw[:PAYLOAD_LIMIT].decode(errors="ignore"), len(raw)
+
+
+def bounded_args(args: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+    """The arguments, each cut to `PAYLOAD_LIMIT` bytes, and the full sizes of those that were cut."""
+    cut: dict[str, Any] = {}
+    sizes: dict[str, int] = {}
+    for name, value in args.items():
+        text = value if isinstance(value, str) else _encode(value).decode()
+        short, size = bounded_text(text)
+        if size > PAYLOAD_LIMIT:
+            cut[name], sizes[name] = short, size
+        else:
+            cut[name] = value
+    return cut, sizes
