@@ -1,0 +1,37 @@
+"""The errors of Propylon. Each says what happened in one sentence for a person.
+
+    PropylonError
+    ├── Unusable          the server cannot start or go on with this directory, file or port (exit code 2)
+    │   └── StoreUnusable a database file that is broken, too new or not ours
+    ├── NotFound          no such session or stream
+    ├── Invalid           the request makes no sense; names the field
+    └── Busy              the session has a live run
+"""
+
+from __future__ import annotations
+
+
+class PropylonError(Exception):
+    """Base of all errors that are told to a person as they are."""
+
+
+class Unusable(PropylonError):
+    pass
+
+
+class StoreUnusable(Unusable):
+    pass
+
+
+class NotFound(PropylonError):
+    pass
+
+
+class Invalid(PropylonError):
+    pass
+
+
+class Busy(PropylonError):
+    def __init__(self, active_run: str) -> None:
+        super().__init__("A run is already live in this session")
+        self.active_run = active_run

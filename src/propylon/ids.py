@@ -1,0 +1,23 @@
+"""Identifiers. Opaque to clients; short enough for file names and socket paths."""
+
+from __future__ import annotations
+
+import secrets
+
+
+def session_id() -> str:
+    """12 hexadecimal digits, as the existing clients know them."""
+    return secrets.token_hex(6)
+
+
+def run_id() -> str:
+    return "r" + secrets.token_hex(10)
+
+
+def worker_id() -> str:
+    return secrets.token_hex(4)
+
+
+def message_id(run: str, index: int) -> str:
+    """Id of a transcript row of a run: 0 is the person's message, 1, 2, 3 ... what answered it."""
+    return f"{run}.{index}"
