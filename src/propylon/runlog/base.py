@@ -108,11 +108,11 @@ class Channel:
         start = after + 1 - self.first
         return self.records[start:] if start >= 0 else None
 
-    async def changed(self, timeout: float) -> None:
-        """Until the next publish or `timeout` seconds, whichever comes first."""
+    async def changed(self, within: float) -> None:
+        """Until the next publish or `within` seconds, whichever comes first."""
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
-        timer = asyncio.get_running_loop().call_later(timeout, _release, waiter)
+        timer = asyncio.get_running_loop().call_later(within, _release, waiter)
         try:
             await waiter
         finally:
@@ -143,11 +143,11 @@ class Reader:
         self.after = after
         self.ended = channel.terminal is not None and after >= channel.last
 
-    async def next(self, timeout: float) -> list[Record]:
-        """All that is committed above the cursor, at once; waits at most `timeout` seconds for more and returns [] in silence."""
+    async def next(self, within: float) -> list[Record]:
+        """All that is committed above the cursor, at once; waits at most `within` seconds for more and returns [] in silence."""
         records = await self._ready()
         if not records and not self.ended:
-            await self._channel.changed(timeout)
+            await self._channel.changed(within)
             records = await self._ready()
         if records:
             self.after = records[-1].seq

@@ -57,7 +57,7 @@ class RunEnd:
 
     outcome: Literal["completed", "interrupted", "failed"]
     failure: Failure | None = None
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     context: ContextChange | None = None
     model: str = ""
     provider: str = ""

@@ -1,0 +1,79 @@
+"""Frames of a worker become events of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from propylon import events
+from propylon.events import Event, Usage
+from propylon.runtimes.base import Batch, ContextChange, RunEnd
+from propylon.runtimes.failures import classify, failure
+from propylon.runtimes.hermes import frames
+from propylon.runtimes.hermes.frames import Numbered
+
+
+def batch(numbered: Iterable[Numbered]) -> Batch:
+    """One batch of neighbouring frames of a run, marked with the number of the last one."""
+    out: list[Event] = []
+    mark, end = 0, None
+    for frame in numbered:
+        mark = frame.n
+        if isinstance(frame, frames.End):
+            end = run_end(frame)
+        else:
+            out.append(event(frame))
+    return Batch(events=out, mark=mark, end=end)
+
+
+def event(frame: Numbered) -> Event:
+    """The event that a frame stands for; `end` is none and has a function of its own."""
+    match frame:
+        case frames.Text(t=text):
+            return events.Token(text=text)
+        case frames.Reason(t=text):
+            return events.Reasoning(text=text)
+        case frames.Tool():
+            return events.ToolStarted(tid=frame.tid, name=frame.name, args=frame.args, preview=frame.preview, at=frame.at)
+        case frames.Result():
+            return events.ToolFinished(
+                tid=frame.tid,
+                name=frame.name,
+                result=frame.r,
+                result_size=len(frame.r.encode()),
+                duration=frame.s,
+                is_error=frame.error,
+            )
+        case frames.Note(t=text, level=level):
+            return events.Status(text=text, level=level)
+        case frames.Compressed(t=text, count=count):
+            return events.Compressed(message=text, count=count)
+        case frames.Answer(t=text):
+            return events.Answer(text=text)
+        case frames.Unreadable(why=why):
+            return events.Status(text=f"A message of the agent could not be read and is missing here ({why}).", level="error")
+        case frames.End():
+            raise ValueError("an end frame is no event")
+
+
+def run_end(frame: frames.End) -> RunEnd:
+    """How the agent says the run went. A run that it calls interrupted, and nobody stopped, was interrupted from outside."""
+    outcome, found = "completed", None
+    if frame.outcome == "interrupted":
+        outcome, found = "interrupted", failure("interrupted", details=frame.error)
+    elif frame.outcome != "completed":
+        outcome, found = "failed", classify(frame.kind, frame.status, frame.error)
+    return RunEnd(
+        outcome=outcome,  # type: ignore[arg-type]
+        failure=found,
+        usage=usage(frame.usage),
+        context=frame.context and ContextChange(keep=frame.context.keep, rows=frame.context.rows),
+        model=frame.model,
+        provider=frame.provider,
+    )
+
+
+def usage(raw: dict[str, float | int | None]) -> Usage:
+    """Figures that are missing or no numbers count as 0: usage never fails a turn."""
+    known = {name: raw.get(name) or 0 for name in Usage.__struct_fields__}
+    cost = float(known.pop("estimated_cost"))
+    return Usage(**{name: int(value) for name, value in known.items()}, estimated_cost=cost)
