@@ -24,16 +24,7 @@ class ScriptedRuntime:
                 return
         yield Batch(events=[], end=completed(run))
 
-    def resume(self, run: str, session: str, mark: int, controls: Controls) -> Batches | None:
-        return None
-
-    async def facts(self, profile: str) -> None:
-        return None
-
-    async def prepare(self, run: object) -> None:
-        return None
-
-    async def close(self) -> None:
+    async def resume(self, run: str, session: str, mark: int, controls: Controls) -> Batches | None:
         return None
 
 

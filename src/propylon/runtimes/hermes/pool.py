@@ -1,0 +1,487 @@
+"""Templates and workers: one template a profile, one worker a session.
+
+Workers are made on demand, kept warm while they are used, and leave when they are not. This server may be the second or tenth that
+a worker has seen: notes beside the sockets tell whom to look for after a start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import secrets
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+import yaml
+
+from propylon import ids
+from propylon.runtimes.hermes import frames, processes
+from propylon.runtimes.hermes.connection import WorkerConnection, WorkerGone
+from propylon.runtimes.hermes.environment import agent_environment
+from propylon.runtimes.hermes.processes import WorkerNote
+from propylon.runtimes.hermes.template import Provider, Ready, Template, TemplateFailed
+
+log = logging.getLogger(__name__)
+
+ACK_S = 0.05
+SOCKET_S = 10.0
+POLL_S = 0.002
+PING_S = 2.0
+SILENT_S = 8.0
+HOUSEKEEPING_S = 30.0
+WORKER_BYTES = 60 << 20
+SPARE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Seconds, bytes and counts; the defaults are measured advice."""
+
+    idle_s: float = 300.0
+    fresh_idle_s: float = 60.0
+    unclaimed_s: float = 600.0
+    template_idle_s: float = 600.0
+    drain_s: float = 2.0
+    interrupt_s: float = 5.0
+    terminate_s: float = 3.0
+    place_s: float = 60.0
+    most_workers: int = 256
+    recycle_bytes: int = 150 << 20
+    recycle_turns: int = 300
+
+
+class NoPlace(Exception):
+    """All places for workers are taken by runs."""
+
+
+class Worker:
+    """One living worker, as this server sees it."""
+
+    def __init__(self, note: WorkerNote, connection: WorkerConnection) -> None:
+        assert connection.hello is not None
+        self.note = note
+        self.connection = connection
+        self.context = connection.hello.context
+        self.turns = connection.hello.turns
+        self.run: str | None = None
+        self.used_at = asyncio.get_running_loop().time()
+        self._acknowledged = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def acknowledge(self, n: int) -> None:
+        """Soon, and in one message with what follows soon: the worker only needs it to forget."""
+        self._acknowledged = max(self._acknowledged, n)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(ACK_S, self._send_ack)
+
+    def _send_ack(self) -> None:
+        self._timer = None
+        self.connection.send("ack", n=self._acknowledged)
+
+
+@dataclass
+class _TemplateInUse:
+    template: Template
+    settings: str
+    used_at: float
+
+
+class Pool:
+    """Owns every template and worker connection of this server."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        python: Path,
+        environment: Mapping[str, str],
+        home_of: Callable[[str], Path],
+        epoch: int,
+        output: Path,
+        limits: Limits,
+    ) -> None:
+        self._folder = folder
+        self._python = python
+        self._environment = environment
+        self._home_of = home_of
+        self._epoch = epoch
+        self._output = output.open("ab")
+        self._limits = limits
+        self._templates: dict[str, _TemplateInUse] = {}
+        self._workers: dict[str, Worker] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._draining: dict[asyncio.Task[None], Worker] = {}
+        self._place = asyncio.Condition()
+        self._found = {note.id: note for note in processes.read_notes(folder)}
+        self._housekeeping = asyncio.create_task(self._keep_house())
+
+    # Templates
+
+    async def ready(self, profile: str) -> Ready:
+        """The template's facts once it is warm. Raises TemplateFailed."""
+        return await self._template(profile).ready()
+
+    def state(self, profile: str) -> str:
+        """`starting`, `ready` or `failed`."""
+        return self._template(profile).state
+
+    async def provider(self, profile: str) -> Provider:
+        """What the person configured. Raises TemplateFailed."""
+        return (await self.ready(profile)).provider
+
+    def _template(self, profile: str) -> Template:
+        """The profile's template; a new one when its configuration changed, or when the old one failed."""
+        home = self._home_of(profile)
+        settings = fingerprint(home)
+        now = asyncio.get_running_loop().time()
+        held = self._templates.get(profile)
+        if held is None or held.settings != settings or (held.template.state == "failed" and now - held.used_at > 1):
+            if held is not None:
+                self._background(held.template.close())
+            environment = agent_environment(self._environment, home)
+            template = Template.start(self._python, environment, self._output)
+            held = self._templates[profile] = _TemplateInUse(template, settings, now)
+        return held.template
+
+    # Workers
+
+    async def acquire(self, session: str, profile: str, workspace: Path) -> Worker:
+        """The session's worker, warm if it can be. Raises TemplateFailed, WorkerGone, NoPlace."""
+        async with self._locks.setdefault(session, asyncio.Lock()):
+            await self._drained(session)
+            settings = f"{fingerprint(self._home_of(profile))}:{workspace}"
+            worker = self._workers.get(session)
+            if worker is not None and self._fit(worker, settings):
+                return worker
+            if worker is not None:
+                self._dismiss(worker)
+            await self._make_place()
+            worker = await self._start(session, profile, workspace, settings)
+            self._workers[session] = worker
+            return worker
+
+    async def attach(self, session: str, run: str, mark: int) -> Worker | None:
+        """The worker that an earlier server left with this run, or None. Frames above `mark` follow."""
+        for note in [note for note in self._found.values() if note.session == session]:
+            worker = await self._connect(note, mark)
+            if worker is None:
+                continue
+            hello = worker.connection.hello
+            assert hello is not None
+            del self._found[note.id]
+            if run == hello.run or run in hello.done:
+                worker.run = run
+                self._workers[session] = worker
+                self._watch(worker)
+                return worker
+            self._settle(worker)
+        return None
+
+    async def reattach(self, worker: Worker, mark: int) -> bool:
+        """Connect again to a worker whose connection broke. False when it is gone."""
+        for _ in range(20):
+            if not processes.is_same(worker.note):
+                return False
+            again = await self._connect(worker.note, mark)
+            if again is not None:
+                worker.connection = again.connection
+                return True
+            await asyncio.sleep(0.1)
+        return False
+
+    async def adopt(self) -> None:
+        """Take over the workers that were left without a run of ours, and clear away what dead ones left."""
+        for note in list(self._found.values()):
+            worker = await self._connect(note, 0)
+            if worker is not None:
+                self._settle(worker)
+            elif not processes.is_same(note):
+                self._clear(note)
+            self._found.pop(note.id, None)
+
+    def left_frames(self, session: str, run: str, mark: int) -> list[frames.Numbered]:
+        """What dead workers of the session wrote down of the run before they left, above `mark`."""
+        found: list[frames.Numbered] = []
+        notes = {**self._found, **{worker.note.id: worker.note for worker in self._workers.values()}}
+        for note in notes.values():
+            if note.session == session and (path := self._path(note.id, "left")).exists():
+                read = frames.FrameReader().feed(path.read_bytes())
+                found += [frame for frame in read if isinstance(frame, frames.Frame) and frame.run == run and frame.n > mark]
+        return found
+
+    def release(self, worker: Worker, run: str, *, ended: bool, cancelled: bool) -> None:
+        """The owner of a run is done with its worker: the run ended, or is to be stopped, or lives on without us."""
+        worker.used_at = asyncio.get_running_loop().time()
+        if worker.connection.closed:
+            self._forget(worker)
+            if not processes.is_same(worker.note):
+                self._clear(worker.note)
+        elif ended:
+            worker.run = None
+            if worker.turns >= self._limits.recycle_turns or self._memory(worker) > self._limits.recycle_bytes:
+                self._dismiss(worker)
+        elif cancelled:
+            self._forget(worker)
+            self._drain(worker, run)
+        else:
+            self._forget(worker)
+            worker.connection.close()
+        self._background(self._tell_place())
+
+    async def close(self) -> None:
+        """Idle workers and templates leave; workers with a run are let live on."""
+        self._housekeeping.cancel()
+        for task in list(self._draining):
+            task.cancel()
+        for worker in [*self._workers.values(), *self._draining.values()]:
+            if worker.run is None:
+                worker.connection.send("leave", id="close")
+        for held in self._templates.values():
+            await held.template.close()
+        deadline = asyncio.get_running_loop().time() + 3
+        while any(w.run is None and not w.connection.closed for w in self._workers.values()):
+            if asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(0.01)
+        for worker in [*self._workers.values(), *self._draining.values()]:
+            if worker.connection.closed and not processes.is_same(worker.note):
+                self._clear(worker.note)
+            worker.connection.close()
+        self._output.close()
+
+    @property
+    def busy(self) -> int:
+        return sum(1 for worker in self._workers.values() if worker.run is not None)
+
+    def _fit(self, worker: Worker, settings: str) -> bool:
+        idle = asyncio.get_running_loop().time() - worker.used_at
+        patience = self._limits.idle_s if worker.turns else self._limits.fresh_idle_s
+        return not worker.connection.closed and worker.note.settings == settings and idle < patience - 5
+
+    async def _start(self, session: str, profile: str, workspace: Path, settings: str) -> Worker:
+        template = self._template(profile)
+        self._templates[profile].used_at = asyncio.get_running_loop().time()
+        number, token = ids.worker_id(), secrets.token_hex(16)
+        spec: dict[str, Any] = {
+            "id": number,
+            "socket": str(self._path(number, "sock")),
+            "left": str(self._path(number, "left")),
+            "spill": str(self._path(number, "spill")),
+            "token": token,
+            "session": session,
+            "workspace": str(workspace),
+            "idle_s": self._limits.idle_s,
+            "fresh_idle_s": self._limits.fresh_idle_s,
+            "unclaimed_s": self._limits.unclaimed_s,
+        }
+        forked = await template.worker(spec)
+        note = WorkerNote(
+            id=number,
+            session=session,
+            profile=profile,
+            token=token,
+            pid=forked.pid,
+            start=forked.start or processes.start_ticks(forked.pid),
+            boot=processes.boot_id(),
+            settings=settings,
+        )
+        note.write(self._folder)
+        socket = self._path(number, "sock")
+        deadline = asyncio.get_running_loop().time() + SOCKET_S
+        while not socket.exists():
+            if asyncio.get_running_loop().time() > deadline or not processes.is_same(note):
+                self._clear(note)
+                raise WorkerGone("the agent's process ended before it could be reached")
+            await asyncio.sleep(POLL_S)
+        connection = await WorkerConnection.connect(socket, token=token, after=0, epoch=self._epoch, within=SOCKET_S)
+        worker = Worker(note, connection)
+        self._watch(worker)
+        return worker
+
+    async def _connect(self, note: WorkerNote, mark: int) -> Worker | None:
+        if not processes.is_same(note):
+            return None
+        try:
+            socket = self._path(note.id, "sock")
+            connection = await WorkerConnection.connect(socket, token=note.token, after=mark, epoch=self._epoch)
+        except WorkerGone:
+            if processes.state(note.pid) == "T":
+                processes.end(note, signal.SIGKILL)
+            return None
+        return Worker(note, connection)
+
+    def _settle(self, worker: Worker) -> None:
+        """A found worker without a run of ours: one that still works on something is stopped, one at rest is kept."""
+        hello = worker.connection.hello
+        assert hello is not None
+        if hello.run is not None:
+            self._drain(worker, hello.run)
+        elif worker.note.session in self._workers:
+            worker.acknowledge(hello.n)
+            self._dismiss(worker)
+        else:
+            worker.acknowledge(hello.n)
+            self._workers[worker.note.session] = worker
+            self._watch(worker)
+
+    def _watch(self, worker: Worker) -> None:
+        self._background(self._ping(worker))
+
+    async def _ping(self, worker: Worker) -> None:
+        """A worker that is stopped by a signal gives no sign and no end of file: it is ended, so that its run can be."""
+        loop = asyncio.get_running_loop()
+        while not worker.connection.closed:
+            if worker.run is not None:
+                worker.connection.send("ping")
+                if loop.time() - worker.connection.last_heard > SILENT_S and processes.state(worker.note.pid) == "T":
+                    log.warning("worker %s is frozen and is ended", worker.note.id)
+                    processes.end(worker.note, signal.SIGKILL)
+            await asyncio.sleep(PING_S)
+        if worker.run is None:
+            self._forget(worker)
+            if not processes.is_same(worker.note):
+                self._clear(worker.note)
+
+    def _drain(self, worker: Worker, run: str) -> None:
+        task = asyncio.create_task(self._stop(worker, run))
+        self._draining[task] = worker
+        task.add_done_callback(lambda task: self._draining.pop(task, None))
+
+    async def _stop(self, worker: Worker, run: str) -> None:
+        """Down the ladder: interrupt, terminate, kill. What the run still says is acknowledged and dropped."""
+        worker.connection.send("cancel", run=run, id="stop")
+        ended = asyncio.create_task(self._until_end(worker, run))
+        try:
+            await asyncio.wait({ended}, timeout=self._limits.interrupt_s)
+            if ended.done() and ended.result():
+                worker.run = None
+                if worker.note.session in self._workers:
+                    self._dismiss(worker)
+                else:
+                    self._workers[worker.note.session] = worker
+                return
+            for how, patience in ((signal.SIGTERM, self._limits.terminate_s), (signal.SIGKILL, 2.0)):
+                processes.end(worker.note, how)
+                await asyncio.wait({ended}, timeout=patience)
+                if worker.connection.closed:
+                    break
+            self._clear(worker.note)
+        finally:
+            ended.cancel()
+
+    async def _until_end(self, worker: Worker, run: str) -> bool:
+        try:
+            while True:
+                for frame in await worker.connection.take():
+                    worker.acknowledge(frame.n)
+                    if isinstance(frame, frames.End) and frame.run == run:
+                        return True
+        except WorkerGone:
+            return False
+
+    async def _drained(self, session: str) -> None:
+        tasks = [task for task, worker in self._draining.items() if worker.note.session == session]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._limits.drain_s)
+
+    def _dismiss(self, worker: Worker) -> None:
+        self._forget(worker)
+        worker.connection.send("leave", id="leave")
+
+    def _forget(self, worker: Worker) -> None:
+        if self._workers.get(worker.note.session) is worker:
+            del self._workers[worker.note.session]
+        lock = self._locks.get(worker.note.session)
+        if lock is not None and not lock.locked():
+            del self._locks[worker.note.session]
+
+    def _clear(self, note: WorkerNote) -> None:
+        for kind in ("sock", "left", "spill", "json"):
+            self._path(note.id, kind).unlink(missing_ok=True)
+
+    def _path(self, number: str, kind: str) -> Path:
+        return self._folder / f"{number}.{kind}"
+
+    def _memory(self, worker: Worker) -> int:
+        pong = worker.connection.pong
+        return pong.rss if pong else 0
+
+    # Places
+
+    def _room(self) -> bool:
+        count = len(self._workers) + len(self._draining)
+        return count < self._limits.most_workers and psutil.virtual_memory().available > SPARE_BYTES + WORKER_BYTES
+
+    async def _make_place(self) -> None:
+        """Let the longest unused worker go when there is no room, or wait for one. Raises NoPlace."""
+        if self._room():
+            return
+        idle = sorted((w for w in self._workers.values() if w.run is None), key=lambda w: w.used_at)
+        if idle:
+            self._dismiss(idle[0])
+            return
+        async with self._place:
+            try:
+                await asyncio.wait_for(self._place.wait_for(lambda: self._room() or self._idle()), self._limits.place_s)
+            except TimeoutError as error:
+                raise NoPlace(f"{len(self._workers)} agents are at work") from error
+        await self._make_place()
+
+    def _idle(self) -> bool:
+        return any(worker.run is None for worker in self._workers.values())
+
+    async def _tell_place(self) -> None:
+        async with self._place:
+            self._place.notify_all()
+
+    async def _keep_house(self) -> None:
+        """Templates of profiles that nobody uses leave; the default profile's stays."""
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            now = asyncio.get_running_loop().time()
+            for profile, held in list(self._templates.items()):
+                if profile != "default" and now - held.used_at > self._limits.template_idle_s:
+                    del self._templates[profile]
+                    await held.template.close()
+
+    def _background(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        _BACKGROUND.add(task)
+        task.add_done_callback(_BACKGROUND.discard)
+
+
+_BACKGROUND: set[asyncio.Task[Any]] = set()
+
+
+def fingerprint(home: Path) -> str:
+    """Changes when the agent of this home would be another one. The agent's own notes in its config.yaml do not count."""
+    digest = hashlib.sha256()
+    config = _read(home / "config.yaml")
+    try:
+        parsed = yaml.load(config, _Loader) if config else {}
+        if isinstance(parsed, dict):
+            for key in ("command_allowlist", "_config_version"):
+                parsed.pop(key, None)
+            config = msgspec.json.encode(parsed, enc_hook=str, order="sorted")
+    except (yaml.YAMLError, TypeError):
+        pass
+    digest.update(config)
+    digest.update(b"\0")
+    digest.update(_read(home / ".env"))
+    return digest.hexdigest()[:16]
+
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

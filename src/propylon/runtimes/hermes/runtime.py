@@ -1,0 +1,155 @@
+"""Hermes as a Runtime: one worker process a session, driven over its socket."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from pathlib import Path
+
+from propylon.events import Status
+from propylon.runtimes.base import Batch, Batches, Capabilities, Controls, RunInput
+from propylon.runtimes.failures import RuntimeFailure, failure
+from propylon.runtimes.hermes import frames, translate
+from propylon.runtimes.hermes.connection import WorkerGone
+from propylon.runtimes.hermes.frames import Numbered
+from propylon.runtimes.hermes.pool import NoPlace, Pool, Worker
+from propylon.runtimes.hermes.template import Provider, TemplateFailed
+
+PATIENCE_S = 1.5
+FACTS_S = 5.0
+
+
+class HermesRuntime:
+    capabilities = Capabilities(survives_restart=True)
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._preparing: set[asyncio.Task[None]] = set()
+
+    async def facts(self, profile: str) -> Provider | None:
+        """What the profile's agent is configured for; None while that is not known."""
+        try:
+            return await asyncio.wait_for(self._pool.provider(profile), FACTS_S)
+        except (TimeoutError, TemplateFailed):
+            return None
+
+    def prepare(self, session: str, profile: str, workspace: Path, model: str, provider: str) -> None:
+        """Have an agent ready for a session that will probably be used. Failures surface in the run."""
+        task = asyncio.create_task(self._prepare(session, profile, workspace, model, provider))
+        self._preparing.add(task)
+        task.add_done_callback(self._preparing.discard)
+
+    async def _prepare(self, session: str, profile: str, workspace: Path, model: str, provider: str) -> None:
+        try:
+            worker = await self._pool.acquire(session, profile, workspace)
+            if worker.run is None:
+                worker.connection.send("prepare", model=model or None, provider=provider or None)
+        except (TemplateFailed, WorkerGone, NoPlace):
+            return
+
+    async def run(self, run: RunInput, controls: Controls) -> Batches:
+        acquiring = asyncio.create_task(self._pool.acquire(run.session, run.profile, run.workspace))
+        try:
+            done, _ = await asyncio.wait({acquiring}, timeout=PATIENCE_S)
+            if not done:
+                yield Batch(events=[Status(text=self._why_slow(run.profile))])
+            worker = await asyncio.shield(acquiring)
+        except (TemplateFailed, WorkerGone) as error:
+            raise RuntimeFailure(failure("not_started", details=str(error))) from error
+        except NoPlace as error:
+            raise RuntimeFailure(failure("capacity", details=str(error))) from error
+        worker.run = run.run
+        ended = False
+        try:
+            await self._begin(worker, run)
+            async with aclosing(self._follow(worker, run.run, 0)) as batches:
+                async for batch in batches:
+                    ended = batch.end is not None
+                    yield batch
+        except WorkerGone as error:
+            raise RuntimeFailure(failure("interrupted", details=str(error))) from error
+        finally:
+            self._pool.release(worker, run.run, ended=ended, cancelled=controls.cancelled.is_set())
+
+    async def resume(self, run: str, session: str, mark: int, controls: Controls) -> Batches | None:
+        """The rest of a run that an earlier server began: from its living worker, or from what it wrote down before it left."""
+        worker = await self._pool.attach(session, run, mark)
+        if worker is not None:
+            return self._resumed(worker, run, mark, controls)
+        left = self._pool.left_frames(session, run, mark)
+        return _replayed(left) if left else None
+
+    async def _resumed(self, worker: Worker, run: str, mark: int, controls: Controls) -> Batches:
+        ended = False
+        try:
+            async with aclosing(self._follow(worker, run, mark)) as batches:
+                async for batch in batches:
+                    ended = batch.end is not None
+                    yield batch
+        finally:
+            self._pool.release(worker, run, ended=ended, cancelled=controls.cancelled.is_set())
+
+    async def _begin(self, worker: Worker, run: RunInput) -> None:
+        """Hand over the turn; the history only when the worker does not hold the context this turn goes on from."""
+        base = run.context.base
+        history = None if base is not None and worker.context == base else await run.context.load()
+        reply = await self._ask(worker, run, history)
+        if not reply.ok and reply.error == "history":
+            reply = await self._ask(worker, run, await run.context.load())
+        if not reply.ok and reply.error != "again":
+            raise RuntimeFailure(failure("not_started", details=f"the agent's process refused the turn: {reply.error}"))
+
+    async def _ask(self, worker: Worker, run: RunInput, history: list[dict[str, object]] | None) -> frames.Reply:
+        return await worker.connection.ask(
+            "run",
+            run=run.run,
+            text=run.text,
+            model=run.model or None,
+            provider=run.provider or None,
+            base=run.context.base,
+            history=history,
+            note=run.note,
+        )
+
+    async def _follow(self, worker: Worker, run: str, mark: int) -> Batches:
+        """Batches of the run's frames. The caller coming back for more means that a batch is kept: only then is it acknowledged."""
+        while True:
+            try:
+                taken = await worker.connection.take()
+            except WorkerGone:
+                if await self._pool.reattach(worker, mark):
+                    continue
+                left = self._pool.left_frames(worker.note.session, run, mark)
+                if not left:
+                    raise RuntimeFailure(failure("interrupted", details=f"process {worker.note.pid} is gone")) from None
+                async for batch in _replayed(left):
+                    yield batch
+                return
+            fresh = _of_run(taken, run, mark)
+            if fresh:
+                batch = translate.batch(fresh)
+                yield batch
+                mark = batch.mark
+                if batch.end is not None:
+                    worker.context = run if batch.end.context is not None else None
+                    worker.turns += 1
+                    worker.acknowledge(taken[-1].n)
+                    return
+            worker.acknowledge(taken[-1].n)
+
+    def _why_slow(self, profile: str) -> str:
+        if self._pool.state(profile) == "starting":
+            return "The agent is starting."
+        return f"Waiting for a place: {self._pool.busy} agents are at work."
+
+
+def _of_run(taken: list[Numbered], run: str, mark: int) -> list[Numbered]:
+    """Frames that are new and of this run; an unreadable one may not even say whose it is."""
+    return [frame for frame in taken if frame.n > mark and (frame.run == run or not frame.run)]
+
+
+async def _replayed(left: list[Numbered]) -> Batches:
+    batch = translate.batch(left)
+    yield batch
+    if batch.end is None:
+        raise RuntimeFailure(failure("interrupted"))
