@@ -1,0 +1,18 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+import { mockServer } from "./src/testing/mock/plugin.ts";
+
+export default defineConfig(({ mode }) => ({
+  base: "./",
+  plugins: [react(), ...(mode === "mock" ? [mockServer()] : [])],
+  build: {
+    assetsInlineLimit: 0,
+    target: ["chrome123", "firefox128", "safari17.5"],
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
+  test: {
+    environment: "happy-dom",
+    setupFiles: ["./src/testing/setup.ts"],
+  },
+}));
