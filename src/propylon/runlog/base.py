@@ -41,8 +41,15 @@ class Position:
 
 
 class RunLog(Protocol):
+    def begin(self, run: str) -> None:
+        """Make a new run known, before its first event, so that it can be followed."""
+        ...
+
     async def append(self, run: str, events: Sequence[Event], mark: int = 0) -> int:
-        """Commit, then show. Returns the number of the last event. Raises RunEnded after a terminal event, OSError if not storable."""
+        """Commit, then show. Returns the number of the last event.
+
+        Raises KeyError for an unknown run, RunEnded after a terminal event, OSError when the events cannot be stored.
+        """
         ...
 
     async def position(self, run: str) -> Position | None:

@@ -13,8 +13,11 @@ class MemoryRunLog:
     def __init__(self) -> None:
         self._channels: dict[str, Channel] = {}
 
+    def begin(self, run: str) -> None:
+        self._channels.setdefault(run, Channel(run, Position(seq=0, mark=0, terminal=None)))
+
     async def append(self, run: str, events: Sequence[Event], mark: int = 0) -> int:
-        channel = self._channels.setdefault(run, Channel(run, Position(seq=0, mark=0, terminal=None)))
+        channel = self._channels[run]
         if channel.terminal is not None:
             raise RunEnded(f"Run {run} has ended")
         if events:
@@ -24,7 +27,7 @@ class MemoryRunLog:
 
     async def position(self, run: str) -> Position | None:
         channel = self._channels.get(run)
-        return channel and Position(seq=channel.last, mark=channel.mark, terminal=channel.terminal)
+        return None if channel is None else Position(seq=channel.last, mark=channel.mark, terminal=channel.terminal)
 
     async def read(self, run: str, after: int = 0, limit: int = 1000) -> list[Record]:
         channel = self._channels.get(run)
@@ -32,7 +35,7 @@ class MemoryRunLog:
 
     async def follow(self, run: str, after: int | None) -> Reader | None:
         channel = self._channels.get(run)
-        return channel and Reader(self, channel, start_of(channel, after))
+        return None if channel is None else Reader(self, channel, start_of(channel, after))
 
     async def unfinished(self) -> list[str]:
         return [run for run, channel in self._channels.items() if channel.terminal is None]

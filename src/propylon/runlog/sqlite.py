@@ -84,9 +84,15 @@ class SqliteRunLog:
         except (sqlite3.Error, OSError) as error:
             raise StoreUnusable(f"The run log {path} cannot be used: {error}") from error
 
+    def begin(self, run: str) -> None:
+        if run not in self._channels:
+            self._channels[run] = Channel(run, Position(seq=0, mark=0, terminal=None))
+            self._forget_ended()
+
     async def append(self, run: str, events: Sequence[Event], mark: int = 0) -> int:
-        channel = self._channels.get(run) or await self._channel(run, create=True)
-        assert channel is not None
+        channel = self._channels.get(run) or await self._channel(run)
+        if channel is None:
+            raise KeyError(run)
         if channel.terminal is not None:
             raise RunEnded(f"Run {run} has ended")
         if not events:
@@ -150,11 +156,11 @@ class SqliteRunLog:
 
     async def position(self, run: str) -> Position | None:
         channel = await self._channel(run)
-        return channel and Position(seq=channel.last, mark=channel.mark, terminal=channel.terminal)
+        return None if channel is None else Position(seq=channel.last, mark=channel.mark, terminal=channel.terminal)
 
     async def follow(self, run: str, after: int | None) -> Reader | None:
         channel = await self._channel(run)
-        return channel and Reader(self, channel, start_of(channel, after))
+        return None if channel is None else Reader(self, channel, start_of(channel, after))
 
     async def read(self, run: str, after: int = 0, limit: int = 1000) -> list[Record]:
         return await self._on_reader(self._read, run, after, limit)
@@ -174,18 +180,15 @@ class SqliteRunLog:
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.close()
 
-    async def _channel(self, run: str, create: bool = False) -> Channel | None:
+    async def _channel(self, run: str) -> Channel | None:
         if run in self._channels:
             return self._channels[run]
         found = await self._on_reader(self._find, run)
         if run in self._channels:
             return self._channels[run]
         if found is None:
-            if not create:
-                return None
-            position = Position(seq=0, mark=0, terminal=None)
-        else:
-            self._numbers[run], position = found
+            return None
+        self._numbers[run], position = found
         channel = self._channels[run] = Channel(run, position)
         self._forget_ended()
         return channel

@@ -84,11 +84,12 @@ class Transcript:
     def tool_text(self, tid: str, part: str) -> str | None:
         """A tool's full `result` or one of its arguments as text; None if there is no such thing."""
         row = self._tools.get(tid)
-        if row is None or part == "result":
-            return row and row["content"]
+        if row is None:
+            return None
+        if part == "result":
+            return str(row["content"])
         calls = (call for other in self.rows() for call in other.get("tool_calls", ()))
-        args = next((msgspec.json.decode(call["function"]["arguments"]) for call in calls if call["id"] == tid), {})
-        value = args.get(part)
+        value = next((msgspec.json.decode(call["function"]["arguments"]).get(part) for call in calls if call["id"] == tid), None)
         return value if isinstance(value, str) or value is None else _encode(value).decode()
 
     def _add(self, role: str, **fields: Any) -> Row:

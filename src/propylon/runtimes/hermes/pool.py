@@ -25,7 +25,7 @@ from propylon.runtimes.hermes import frames, processes
 from propylon.runtimes.hermes.connection import WorkerConnection, WorkerGone
 from propylon.runtimes.hermes.environment import agent_environment
 from propylon.runtimes.hermes.processes import WorkerNote
-from propylon.runtimes.hermes.template import Provider, Ready, Template, TemplateFailed
+from propylon.runtimes.hermes.template import Provider, Ready, Template
 
 log = logging.getLogger(__name__)
 
@@ -151,18 +151,20 @@ class Pool:
 
     # Workers
 
-    async def acquire(self, session: str, profile: str, workspace: Path) -> Worker:
-        """The session's worker, warm if it can be. Raises TemplateFailed, WorkerGone, NoPlace."""
+    async def acquire(self, session: str, profile: str, workspace: Path, run: str | None) -> Worker:
+        """The session's worker, warm if it can be, and taken for `run` if one is named. Raises TemplateFailed, WorkerGone, NoPlace."""
         async with self._locks.setdefault(session, asyncio.Lock()):
             await self._drained(session)
             settings = f"{fingerprint(self._home_of(profile))}:{workspace}"
             worker = self._workers.get(session)
             if worker is not None and self._fit(worker, settings):
+                worker.run = run or worker.run
                 return worker
             if worker is not None:
                 self._dismiss(worker)
             await self._make_place()
             worker = await self._start(session, profile, workspace, settings)
+            worker.run = run
             self._workers[session] = worker
             return worker
 

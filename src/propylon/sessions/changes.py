@@ -1,0 +1,58 @@
+"""What changes in sessions, told to everybody who watches. Nothing here is durable: a watcher that missed something lists anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+KEPT = 1024
+
+
+@dataclass(frozen=True)
+class Change:
+    """`version` counts from 1 over the server's life; `reason` is created, updated, run_started or run_finished."""
+
+    version: int
+    reason: str
+    session_id: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Changes:
+    def __init__(self) -> None:
+        self.version = 0
+        self._kept: deque[Change] = deque(maxlen=KEPT)
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def tell(self, reason: str, session_id: str, **facts: Any) -> None:
+        self.version += 1
+        self._kept.append(Change(self.version, reason, session_id, facts))
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def since(self, version: int) -> list[Change]:
+        """Changes above the version that are still kept."""
+        if version >= self.version:
+            return []
+        return [change for change in self._kept if change.version > version]
+
+    async def next(self, version: int, within: float) -> list[Change]:
+        """Changes above the version; waits at most `within` seconds for one and returns [] in silence."""
+        if version >= self.version:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            timer = asyncio.get_running_loop().call_later(within, _release, waiter)
+            try:
+                await waiter
+            finally:
+                timer.cancel()
+        return self.since(version)
+
+
+def _release(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

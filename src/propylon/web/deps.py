@@ -1,0 +1,57 @@
+"""What routes are given: services, never globals."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Protocol, cast
+
+import msgspec
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from propylon.runs.service import Runs
+from propylon.sessions.changes import Changes
+from propylon.sessions.service import Sessions
+from propylon.store.records import Session
+
+
+class AgentState(Protocol):
+    """What the page says of the default profile's agent. `state` is starting, ready or failed."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def error(self) -> str: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    sessions: Sessions
+    runs: Runs
+    changes: Changes
+    agent: Callable[[], AgentState]
+    settled: Callable[[], Awaitable[None]]
+    prepare: Callable[[Session], None]
+    live_runs: Callable[[], int]
+    started_at: float
+    version: str
+    page: Path | None
+
+
+def _services(request: Request) -> Services:
+    return cast(Services, request.app.state.services)
+
+
+Given = Annotated[Services, Depends(_services)]
+
+_encode = msgspec.json.Encoder().encode
+
+
+def reply(value: Any, status: int = 200) -> Response:
+    """JSON that was made by us: its shape is declared on the route and held by tests, so it is not validated again."""
+    return Response(_encode(value), status, media_type="application/json", headers={"Cache-Control": "no-store"})

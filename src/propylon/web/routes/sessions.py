@@ -1,0 +1,134 @@
+"""Sessions: list, open, make, watch."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import PlainTextResponse, Response
+
+from propylon.sessions.changes import Change, Changes
+from propylon.web import schemas
+from propylon.web.bodies import JsonRoute
+from propylon.web.deps import Given, reply
+from propylon.web.errors import PROBLEMS
+from propylon.web.sse import HEARTBEAT, SILENCE_S, EventStream, json_frame
+
+router = APIRouter(tags=["sessions"], route_class=JsonRoute, responses=PROBLEMS)
+
+SessionId = Annotated[str, Query(min_length=1, max_length=64)]
+
+
+@router.get("/api/sessions", response_model=schemas.SessionList)
+async def list_sessions(
+    given: Given,
+    limit: Annotated[int | None, Query(ge=1, le=500)] = None,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    include_archived: bool = False,
+    archived_limit: Annotated[int | None, Query(ge=0, le=500)] = None,
+) -> Response:
+    """Newest first. With `limit` a page, continued by `cursor`; without it the newest 500 and all pinned and live ones."""
+    return reply(
+        await given.sessions.list(
+            profile="default", limit=limit, cursor=cursor, include_archived=include_archived, archived_limit=archived_limit
+        )
+    )
+
+
+@router.get("/api/session", response_model=schemas.OneSession)
+async def open_session(
+    given: Given,
+    session_id: SessionId,
+    messages: bool = True,
+    msg_limit: Annotated[int | None, Query(ge=1)] = None,
+    msg_before: Annotated[int | None, Query(ge=0)] = None,
+) -> Response:
+    """A session with its last rows, or those before an absolute index."""
+    detail = await given.sessions.open(session_id, limit=msg_limit, before=msg_before, with_messages=messages)
+    return reply({"session": detail})
+
+
+@router.get("/api/session/status", response_model=schemas.SessionStatus)
+async def session_status(given: Given, session_id: SessionId) -> Response:
+    """Whether a run is live, and for which message."""
+    detail = await given.sessions.open(session_id, limit=None, before=None, with_messages=False)
+    return reply(
+        {
+            "session_id": session_id,
+            "active_stream_id": detail["active_stream_id"],
+            "is_streaming": detail["is_streaming"],
+            "agent_running": detail["is_streaming"],
+            "pending_user_message": detail["pending_user_message"],
+        }
+    )
+
+
+@router.post("/api/session/new", response_model=schemas.OneSession)
+async def new_session(given: Given, body: schemas.NewSession) -> Response:
+    """A new session; its agent is made ready in the background."""
+    detail = await given.sessions.create(workspace=body.workspace, model=body.model, provider=body.model_provider, profile=body.profile)
+    given.prepare(await given.sessions.get(detail["session_id"]))
+    return reply({"session": detail})
+
+
+@router.get("/api/tool-result", response_class=PlainTextResponse)
+async def tool_result(given: Given, session_id: SessionId, tool_call_id: str, part: str = "result") -> Response:
+    """A tool's result, or one of its arguments by name, in full."""
+    text = await given.runs.tool_text(session_id, tool_call_id, part)
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return PlainTextResponse(text, headers=headers)
+
+
+@router.get("/api/sessions/events", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
+async def all_changes(given: Given) -> Response:
+    """`sessions_changed` for every change; watchers that missed some list anew."""
+    return EventStream(_all_changes(given.changes))
+
+
+@router.get("/api/session/stream", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
+async def session_changes(given: Given, session_id: SessionId) -> Response:
+    """One session across its turns: `initial` first, then when a turn starts or ends."""
+    await given.sessions.get(session_id)
+    return EventStream(_session_changes(given.changes, session_id))
+
+
+async def _all_changes(changes: Changes) -> AsyncGenerator[bytes]:
+    version = changes.version
+    yield b": connected\n\n"
+    while True:
+        found = await changes.next(version, SILENCE_S)
+        if found:
+            version = found[-1].version
+            yield b"".join(_changed(change) for change in found)
+        else:
+            yield HEARTBEAT
+
+
+def _changed(change: Change) -> bytes:
+    known = {"type": "sessions_changed", "version": change.version, "reason": change.reason, "session_id": change.session_id}
+    return json_frame("sessions_changed", {**known, **change.facts})
+
+
+async def _session_changes(changes: Changes, session_id: str) -> AsyncGenerator[bytes]:
+    version = changes.version
+    yield json_frame("initial", {"session_id": session_id})
+    while True:
+        found = await changes.next(version, SILENCE_S)
+        version = found[-1].version if found else version
+        frames = [_turn(change) for change in found if change.session_id == session_id]
+        if frames or not found:
+            yield b"".join(frames) or HEARTBEAT
+
+
+def _turn(change: Change) -> bytes:
+    facts = {"session_id": change.session_id, **change.facts}
+    match change.reason:
+        case "run_started":
+            return json_frame("server_turn_started", {**facts, "stream_id": change.facts["active_stream_id"]})
+        case "run_finished" if change.facts["status"] in ("completed", "cancelled"):
+            return json_frame("turn_completed", {**facts, "summary": ""})
+        case "run_finished":
+            return json_frame("turn_failed", {**facts, "error": change.facts["status"]})
+        case _:
+            return json_frame("session-updated", facts)
