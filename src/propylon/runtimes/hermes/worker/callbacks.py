@@ -1,0 +1,221 @@
+"""The agent's callbacks as frames of one run, in the order the agent lived them."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+from . import frames
+from .context import NO_RESULT
+from .spool import Spool
+
+NOBODY_ANSWERS = (
+    "Nobody can answer questions here yet: the web page has no way to do so. "
+    "Use your own judgement, choose the safest sensible option, and say in your answer what you assumed."
+)
+WAIT_NOTICES = ("⏳ waiting on", "⚠ no output", "⚠ no response", "↻ ")
+"""Beginnings of the spinner labels that say something to a person."""
+
+P = ParamSpec("P")
+log = logging.getLogger(__name__)
+
+
+def logged(callback: Callable[P, None]) -> Callable[P, None]:
+    """The agent swallows what callbacks raise, so it is logged here."""
+
+    @functools.wraps(callback)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            callback(*args, **kwargs)
+        except Exception:
+            log.exception("callback %s", callback.__name__)
+
+    return wrapper
+
+
+def remainder(streamed: str, final: str) -> tuple[str, str]:
+    """What is missing of a final text after what was streamed: (`text`, rest), (`answer`, whole) or ("", "") when nothing is."""
+    shown, wanted = streamed.strip(), final.strip()
+    if not wanted or shown == wanted:
+        return "", ""
+    if wanted.startswith(shown):
+        rest = wanted[len(shown) :]
+        gap = streamed[len(streamed.rstrip()) :] if shown else ""
+        return "text", rest[len(gap) :] if gap and rest.startswith(gap) else rest
+    return "answer", wanted
+
+
+def status_level(kind: str, text: str) -> str:
+    """`info`, `warn` or `error` of a status line."""
+    if text.lstrip().startswith("❌"):
+        return "error"
+    return "warn" if kind == "warn" or text.lstrip().startswith("⚠") else "info"
+
+
+class Turn:
+    """What one run says. Its methods are the agent's callbacks; they may be called on any of the agent's threads."""
+
+    def __init__(self, run: str, spool: Spool) -> None:
+        self.run = run
+        self._spool = spool
+        self._lock = threading.Lock()
+        self._streamed: list[str] = []
+        """Text since the last tool."""
+        self._tail: list[str] = []
+        """Text since the last tool or piece of reasoning: the part that an `answer` replaces."""
+        self._reasoned = False
+        self._previews: list[tuple[str, str]] = []
+        self._outcomes: list[tuple[str, float, bool]] = []
+        self._open: list[tuple[str, str, str, float]] = []
+        self._tids: set[str] = set()
+        self._last_notice = ""
+
+    def callbacks(self) -> dict[str, Callable[..., Any]]:
+        """By the names of the agent's attributes."""
+        return {
+            "stream_delta_callback": self.text,
+            "reasoning_callback": self.reason,
+            "interim_assistant_callback": self.interim,
+            "tool_start_callback": self.tool_start,
+            "tool_complete_callback": self.tool_complete,
+            "tool_progress_callback": self.tool_progress,
+            "status_callback": self.status,
+            "thinking_callback": self.spinner,
+            "event_callback": self.event,
+            "clarify_callback": self.clarify,
+        }
+
+    def say(self, kind: str, **fields: Any) -> None:
+        """Add a frame of this run."""
+        self._spool.add({"k": kind, "run": self.run, **fields})
+
+    def note(self, level: str, text: str) -> None:
+        """Tell the person something; the same line twice running is told once."""
+        if text and text != self._last_notice:
+            self._last_notice = text
+            self.say("note", level=level, t=text)
+
+    @logged
+    def text(self, delta: str | None) -> None:
+        """A piece of the answer; None ends a segment and says nothing."""
+        if delta:
+            self._streamed.append(delta)
+            self._tail.append(delta)
+            self._spool.add_text("text", self.run, delta)
+
+    @logged
+    def reason(self, delta: str | None) -> None:
+        """A piece of the model's thinking."""
+        if delta:
+            self._reasoned = True
+            self._tail.clear()
+            self._spool.add_text("reason", self.run, delta)
+
+    @logged
+    def interim(self, text: str | None, already_streamed: bool = False, **_: Any) -> None:
+        """Text that precedes tool calls, when it did not come in pieces."""
+        if text and not already_streamed and text.strip() not in "".join(self._streamed):
+            self.text(text)
+
+    @logged
+    def tool_progress(self, kind: str, name: str = "", preview: str | None = None, args: Any = None, **more: Any) -> None:
+        """Remember a call's preview, duration and failure; its start and completion carry the id."""
+        if kind == "tool.started":
+            self._previews.append((name, preview or ""))
+        elif kind == "tool.completed":
+            self._outcomes.append((name, float(more.get("duration") or 0.0), bool(more.get("is_error"))))
+
+    @logged
+    def tool_start(self, call: str, name: str, args: Any) -> None:
+        """A call begins. Ids that a provider repeats within a run are made unique."""
+        preview = next((entry for entry in self._previews if entry[0] == name), None)
+        if preview is not None:
+            self._previews.remove(preview)
+        with self._lock:
+            tid = call or f"call-{len(self._tids) + 1}"
+            while tid in self._tids:
+                tid += "+"
+            self._tids.add(tid)
+            self._open.append((call, tid, name, time.monotonic()))
+        self._streamed.clear()
+        self._tail.clear()
+        self._reasoned = False
+        self.say(
+            "tool",
+            tid=tid,
+            name=name,
+            args=args if isinstance(args, dict) else {"value": args},
+            preview=preview[1] if preview else "",
+            at=round(time.time(), 3),
+        )
+
+    @logged
+    def tool_complete(self, call: str, name: str, args: Any, result: Any) -> None:
+        """A call ends. Without an outcome from `tool_progress` the time is measured here."""
+        with self._lock:
+            found = next((entry for entry in self._open if entry[0] == call and entry[2] == name), None)
+            if found is None:
+                log.warning("a result of %s without its start", name)
+                return
+            self._open.remove(found)
+        outcome = next((entry for entry in self._outcomes if entry[0] == name), None)
+        if outcome is not None:
+            self._outcomes.remove(outcome)
+            seconds, error = outcome[1:]
+        else:
+            seconds, error = time.monotonic() - found[3], False
+        self.say("result", tid=found[1], name=name, r=frames.as_text(result), error=error, s=round(seconds, 3))
+
+    @logged
+    def status(self, kind: str, text: str = "") -> None:
+        """Retries, fallbacks, compaction."""
+        self.note(status_level(kind, text), text)
+
+    @logged
+    def spinner(self, text: str | None) -> None:
+        """The label of the agent's spinner: only its long-wait notices are for people."""
+        if text and text.startswith(WAIT_NOTICES):
+            self.note("info" if text.startswith("⏳") else "warn", text)
+
+    @logged
+    def event(self, name: str, payload: dict[str, Any]) -> None:
+        """Compaction of the model context."""
+        if name == "session:compress":
+            count = int(payload.get("compression_count") or 0)
+            self.say("compressed", t="The agent shortened its context; this page keeps everything.", count=count)
+
+    def clarify(self, question: str, choices: list[str] | None = None, **_: Any) -> str:
+        """The agent asks; there is nobody to answer yet."""
+        options = f" ({' / '.join(map(str, choices))})" if choices else ""
+        self.note(
+            "warn", f"The agent asked: {question}{options} — questions cannot be answered here yet, so it goes on by its own judgement."
+        )
+        return NOBODY_ANSWERS
+
+    def finish(self, final: str, reasoning: str, *, previewed: bool) -> None:
+        """Say what the authoritative end of a turn holds beyond what was streamed. `previewed`: the text was shown before a tool."""
+        streamed = "".join(self._streamed)
+        late_reasoning = "" if self._reasoned else reasoning
+        if late_reasoning and not streamed:
+            self._spool.add_text("reason", self.run, late_reasoning)
+            late_reasoning = ""
+        if not (previewed and not streamed):
+            kind, text = remainder(streamed, final)
+            if kind == "text":
+                self._spool.add_text("text", self.run, text)
+            elif kind == "answer":
+                head = streamed[: len(streamed) - len("".join(self._tail))].strip()
+                self.say("answer", t=text[len(head) :].lstrip() if head and text.startswith(head) else text)
+        if late_reasoning:
+            self._spool.add_text("reason", self.run, late_reasoning)
+
+    def close_tools(self) -> None:
+        """Give the calls that never returned a result."""
+        with self._lock:
+            left, self._open = self._open, []
+        for _, tid, name, started in left:
+            self.say("result", tid=tid, name=name, r=NO_RESULT, error=True, s=round(time.monotonic() - started, 3))
