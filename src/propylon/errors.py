@@ -1,11 +1,11 @@
 """The errors of Propylon. Each says what happened in one sentence for a person.
 
-    PropylonError
-    ├── Unusable          the server cannot start or go on with this directory, file or port (exit code 2)
-    │   └── StoreUnusable a database file that is broken, too new or not ours
-    ├── NotFound          no such session or stream
-    ├── Invalid           the request makes no sense; names the field
-    └── Busy              the session has a live run
+PropylonError
+├── Unusable          the server cannot start or go on with this directory, file or port (exit code 2)
+│   └── StoreUnusable a database file that is broken, too new or not ours
+├── NotFound          no such session or stream
+├── Invalid           the request makes no sense; names the field
+└── Busy              the session has a live run
 """
 
 from __future__ import annotations

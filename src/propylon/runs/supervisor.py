@@ -14,7 +14,7 @@ from propylon.runlog.base import RunLog
 from propylon.runs import history
 from propylon.runs.fold import Transcript
 from propylon.runs.runner import Outcome, Runner, failed_event, last_events
-from propylon.runtimes.base import Batches, Controls, RunInput, Runtime
+from propylon.runtimes.base import Batch, Batches, Controls, RunInput, Runtime
 from propylon.runtimes.failures import Failure, failure
 from propylon.sessions.changes import Changes
 from propylon.store import messages as message_rows
@@ -168,5 +168,6 @@ def _as_dict(found: Failure | None) -> dict[str, str] | None:
 
 async def _nothing() -> Batches:
     """The rest of a run whose owner is gone."""
-    for batch in ():
+    nothing: tuple[Batch, ...] = ()
+    for batch in nothing:
         yield batch

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Protocol, cast
 
 import msgspec
@@ -40,7 +39,6 @@ class Services:
     live_runs: Callable[[], int]
     started_at: float
     version: str
-    page: Path | None
 
 
 def _services(request: Request) -> Services:

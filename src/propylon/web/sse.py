@@ -73,12 +73,15 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         pushing = asyncio.ensure_future(self._push(send))
+        streams: set[asyncio.Future[None]] = scope["app"].state.streams
+        streams.add(pushing)
         leaving = asyncio.ensure_future(_left(receive))
         try:
             await asyncio.wait({pushing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if pushing.done():
+            if pushing.done() and not pushing.cancelled():
                 pushing.result()
         finally:
+            streams.discard(pushing)
             for task in (pushing, leaving):
                 task.cancel()
             await asyncio.gather(pushing, leaving, return_exceptions=True)

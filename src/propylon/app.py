@@ -1,0 +1,167 @@
+"""The composition root: the only file that names concrete classes. Builds objects, connects them, starts and stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from propylon.runs.service import Runs
+from propylon.runs.supervisor import Supervisor
+from propylon.runtimes.base import Runtime
+from propylon.runtimes.hermes.pool import Limits, Pool
+from propylon.runtimes.hermes.runtime import HermesRuntime
+from propylon.runtimes.hermes.template import TemplateFailed
+from propylon.runtimes.scripted import Script, ScriptedRuntime
+from propylon.sessions.changes import Changes
+from propylon.sessions.service import Configured, Defaults, Sessions
+from propylon.settings import Settings
+from propylon.state import State
+from propylon.store.records import Session
+from propylon.web import errors, middleware, static
+from propylon.web.deps import Services
+from propylon.web.routes import chat, sessions, system
+
+SETTLE_S = 5.0
+
+__version__ = version("propylon")
+
+
+@dataclass(frozen=True)
+class AgentFacts:
+    state: str
+    version: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """A runtime and what else the product asks of the agent behind it."""
+
+    runtime: Runtime
+    facts: Callable[[str], Awaitable[Configured | None]]
+    agent: Callable[[], AgentFacts]
+    settled: Callable[[], Awaitable[None]]
+    prepare: Callable[[Session], None]
+    adopt: Callable[[], Awaitable[None]]
+    close: Callable[[], Awaitable[None]]
+
+
+Backends = Callable[[Settings, State], Backend]
+
+
+def create_app(settings: Settings, state: State, backends: Backends | None = None) -> FastAPI:
+    """The ASGI application over an open state; closing its lifespan closes the state."""
+    build = backends or hermes
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        backend = build(settings, state)
+        changes = Changes()
+        supervisor = Supervisor(state.database, state.runlog, backend.runtime, changes)
+        defaults = Defaults(workspace=settings.workspace, model=settings.default_model)
+        of_sessions = Sessions(state.database, changes, backend.facts, defaults)
+        app.state.services = Services(
+            sessions=of_sessions,
+            runs=Runs(state.database, state.runlog, supervisor, of_sessions, changes),
+            changes=changes,
+            agent=backend.agent,
+            settled=backend.settled,
+            prepare=backend.prepare,
+            live_runs=lambda: supervisor.count,
+            started_at=time.time(),
+            version=__version__,
+        )
+        await supervisor.recover()
+        await backend.adopt()
+        try:
+            yield
+        finally:
+            await supervisor.drain()
+            await backend.close()
+            await state.close()
+
+    app = FastAPI(title="Propylon", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.streams = set()
+    errors.install(app)
+    for router in (system.router, sessions.router, chat.router):
+        app.include_router(router)
+    static.install(app, static.find_page(Path(__file__).parent))
+    app.add_middleware(middleware.Headers)
+    return app
+
+
+def hermes(settings: Settings, state: State) -> Backend:
+    """The real agent in worker processes."""
+    pool = Pool(
+        state.workers,
+        python=settings.agent_python,
+        environment=dict(os.environ),
+        home_of=settings.profile_home,
+        epoch=state.epoch,
+        output=state.agent_output,
+        limits=Limits(),
+    )
+    runtime = HermesRuntime(pool)
+    settling = asyncio.create_task(_settled(pool))
+    agent = AgentFacts("starting")
+
+    async def settled() -> None:
+        await asyncio.wait({settling}, timeout=SETTLE_S)
+
+    def facts() -> AgentFacts:
+        return settling.result() if settling.done() else agent
+
+    def prepare(session: Session) -> None:
+        runtime.prepare(session.id, session.profile, Path(session.workspace), session.model, session.provider)
+
+    async def close() -> None:
+        settling.cancel()
+        await pool.close()
+
+    return Backend(runtime=runtime, facts=runtime.facts, agent=facts, settled=settled, prepare=prepare, adopt=pool.adopt, close=close)
+
+
+async def _settled(pool: Pool) -> AgentFacts:
+    try:
+        ready = await pool.ready("default")
+    except TemplateFailed as error:
+        return AgentFacts("failed", error=str(error))
+    return AgentFacts("ready", ready.version)
+
+
+def scripted(script: Script) -> Backends:
+    """A runtime that plays a list of events: tests and measurements of everything around the agent."""
+
+    async def nothing() -> None:
+        return None
+
+    async def demo(profile: str) -> Configured | None:
+        return _Scripted()
+
+    def build(settings: Settings, state: State) -> Backend:
+        return Backend(
+            runtime=ScriptedRuntime(script),
+            facts=demo,
+            agent=lambda: AgentFacts("ready", "scripted"),
+            settled=nothing,
+            prepare=lambda session: None,
+            adopt=nothing,
+            close=nothing,
+        )
+
+    return build
+
+
+@dataclass(frozen=True)
+class _Scripted:
+    configured: bool = True
+    model: str = "scripted"
+    provider: str = "scripted"

@@ -1,0 +1,86 @@
+"""Serve: bind, say where, run until told to stop, leave everything closed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Generator
+from types import FrameType
+
+import uvicorn
+
+from propylon.app import Backends, __version__, create_app
+from propylon.errors import Unusable
+from propylon.settings import Settings
+from propylon.state import open_state
+
+GRACE_S = 5
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams itself at a shutdown: they would never end by themselves."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        streams: set[asyncio.Future[None]] = self.config.loaded_app.app.state.streams
+        for stream in list(streams):
+            stream.cancel()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """A stop that was asked for is a success: the signal is not raised again at the end."""
+        before = {number: signal.signal(number, self._asked) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        self.handle_exit(number, frame)
+
+
+def serve(settings: Settings, backends: Backends | None = None) -> None:
+    """Blocks until SIGTERM or SIGINT. Raises Unusable before anything is served."""
+    settings.check()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    listener = bind(settings.host, settings.port)
+    state = open_state(settings.state)
+    app = create_app(settings, state, backends)
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_S,
+        backlog=2048,
+    )
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    sys.stdout.write(f"Propylon {__version__} is at http://{shown}:{port}/  (state: {settings.state}; stop: Ctrl-C)\n")
+    sys.stdout.flush()
+    _Server(config).run(sockets=[listener])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Raises Unusable when the port is taken or the address is not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise Unusable(f"Cannot listen on {host}:{port}: {error.strerror}. Name another with --port.") from error
+    return listener
