@@ -101,6 +101,7 @@ def _engine(path: Path, *, writes: bool) -> Engine:
         poolclass=QueuePool,
         pool_size=1 if writes else READERS,
         max_overflow=0,
+        hide_parameters=True,  # an error in a log must not quote the conversation
         connect_args={"check_same_thread": False, "isolation_level": None},
     )
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"

@@ -22,6 +22,11 @@ _by_id = sa.select(*_columns).where(_s.id == bindparam("session"))
 _newest = sa.select(*_columns).order_by(_s.updated_at.desc(), _s.id.desc())
 _unpinned = _newest.where(_s.profile == _profile, ~_s.pinned).limit(bindparam("size"))
 _after = sa.tuple_(_s.updated_at, _s.id) < sa.tuple_(bindparam("updated_at"), bindparam("after_id"))
+_pages = {
+    (archived, later): query.where(_after) if later else query
+    for archived, query in ((True, _unpinned.where(_s.archived)), (False, _unpinned.where(~_s.archived)))
+    for later in (True, False)
+}
 _live = sa.select(*_columns).where(_s.profile == _profile, _s.active_run.is_not(None))
 _pinned = sa.select(*_columns).where(_s.profile == _profile, _s.pinned)
 _archived_count = sa.select(sa.func.count()).select_from(sessions).where(_s.profile == _profile, _s.archived)
@@ -141,12 +146,10 @@ def archived_count(connection: Connection, profile: str) -> int:
 
 
 def _page(connection: Connection, profile: str, size: int, cursor: str | None, *, archived: bool) -> list[Session]:
-    query = _unpinned.where(_s.archived if archived else ~_s.archived)
     values: dict[str, Any] = {"profile": profile, "size": size}
     if cursor is not None:
-        query = query.where(_after)
         values["updated_at"], values["after_id"] = _parse(cursor)
-    return [Session(*row) for row in connection.execute(query, values)]
+    return [Session(*row) for row in connection.execute(_pages[archived, cursor is not None], values)]
 
 
 def _pinned_first(connection: Connection, profile: str, rows: list[Session], *, live: bool, include_archived: bool) -> list[Session]:
