@@ -80,8 +80,8 @@ setup_node() {
     if is_current "$page/node_modules/.propylon" "$want"; then return; fi
     need_node
     say "Installing what the page is built with (once) ..."
-    (cd "$page" && env -u NODE_ENV npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error </dev/null >&2)
-    printf '%s\n' "$want" >"$page/node_modules/.propylon"
+    (cd "$page" && env -u NODE_ENV npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error </dev/null >&2) &&
+        printf '%s\n' "$want" >"$page/node_modules/.propylon"
 }
 
 setup_page() { # frontend/dist, built from the sources as they are
@@ -92,10 +92,9 @@ setup_page() { # frontend/dist, built from the sources as they are
             LC_ALL=C sort -z | xargs -0 cksum | hash_of
     )
     if [ -f "$page/dist/index.html" ] && is_current "$page/dist/.stamp" "$want"; then return; fi
-    setup_node
+    setup_node || return
     say "Building the page ..."
-    npm_run build >&2
-    printf '%s\n' "$want" >"$page/dist/.stamp"
+    npm_run build >&2 && printf '%s\n' "$want" >"$page/dist/.stamp"
 }
 
 setup_chromium() { # exports PROPYLON_TEST_CHROMIUM: the machine's, else Debian's package, else Playwright's download
