@@ -92,6 +92,7 @@ setup_page() { # frontend/dist, built from the sources as they are
             LC_ALL=C sort -z | xargs -0 cksum | hash_of
     )
     if [ -f "$page/dist/index.html" ] && is_current "$page/dist/.stamp" "$want"; then return; fi
+    need_node
     setup_node || return
     say "Building the page ..."
     npm_run build >&2 && printf '%s\n' "$want" >"$page/dist/.stamp"
