@@ -21,7 +21,7 @@ from propylon.state import open_state
 GRACE_S = 5
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Ends the streams itself at a shutdown: they would never end by themselves."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -69,7 +69,7 @@ def serve(settings: Settings, backends: Backends | None = None) -> None:
     shown = f"[{host}]" if ":" in host else host
     sys.stdout.write(f"Propylon {__version__} is at http://{shown}:{port}/  (state: {settings.state}; stop: Ctrl-C)\n")
     sys.stdout.flush()
-    _Server(config).run(sockets=[listener])
+    Server(config).run(sockets=[listener])
 
 
 def bind(host: str, port: int) -> socket.socket:

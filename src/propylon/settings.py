@@ -97,7 +97,8 @@ class Settings(BaseSettings):
         """Never serve open what was meant to be closed. Raises Unusable."""
         if self.password is not None:
             raise Unusable(
-                "HERMES_WEBUI_PASSWORD is set, but this version has no login yet. Unset it to serve without a password on this machine only."
+                "HERMES_WEBUI_PASSWORD is set, but this version has no login yet. "
+                "Unset it to serve without a password on this machine only."
             )
         if not (self.host in LOOPBACK or self.host.startswith("127.")):
             raise Unusable(

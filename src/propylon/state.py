@@ -49,12 +49,9 @@ def open_state(folder: Path) -> State:
     try:
         _claim(lock, folder)
         workers = _private(socket_folder(folder))
+        SqliteRunLog.check(folder / "runlog.db")
         database = Database.open(folder / "app.db")
-        try:
-            runlog = SqliteRunLog.open(folder / "runlog.db")
-        except Unusable:
-            database.abandon()
-            raise
+        runlog = SqliteRunLog.open(folder / "runlog.db")
         epoch = _next_epoch(folder / "epoch")
     except OSError as error:
         lock.close()

@@ -15,6 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -61,20 +62,32 @@ class SqliteRunLog:
         self._checkpointer = threading.Thread(target=self._checkpoint, name="runlog-checkpoint", daemon=True)
         self._checkpointer.start()
 
+    @staticmethod
+    def check(path: Path) -> bool:
+        """Whether there is a run log at the path. Raises StoreUnusable, with the file as it was, when there is something else."""
+        try:
+            if not path.exists() or path.stat().st_size == 0:
+                return False
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                connection.execute("SELECT max(id) FROM ev").fetchone()
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnusable(f"The run log {path} cannot be read ({error}). Move it away to start without it.") from error
+        if version != VERSION:
+            raise StoreUnusable(f"The run log {path} is of version {version}; this Propylon knows version {VERSION}.")
+        return True
+
     @classmethod
     def open(cls, path: Path) -> SqliteRunLog:
-        """Raises StoreUnusable, with the file as it was, when it is not a healthy run log of this version."""
+        """The run log at the path, made if there is none. Raises StoreUnusable."""
+        exists = cls.check(path)
         try:
-            fresh = not path.exists() or path.stat().st_size == 0
             connection = sqlite3.connect(path, isolation_level=None)
             try:
-                version = connection.execute("PRAGMA user_version").fetchone()[0]
-                if not fresh and version != VERSION:
-                    raise StoreUnusable(f"{path} has run log version {version}; this Propylon reads version {VERSION}")
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=NORMAL")
                 connection.execute("PRAGMA wal_autocheckpoint=0")
-                if fresh:
+                if not exists:
                     connection.executescript("BEGIN;" + _SCHEMA + "COMMIT;")
                 path.chmod(0o600)
                 return cls(path, connection)
@@ -82,7 +95,7 @@ class SqliteRunLog:
                 connection.close()
                 raise
         except (sqlite3.Error, OSError) as error:
-            raise StoreUnusable(f"The run log {path} cannot be used: {error}") from error
+            raise StoreUnusable(f"The run log {path} cannot be written: {error}") from error
 
     def begin(self, run: str) -> None:
         if run not in self._channels:

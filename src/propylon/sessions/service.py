@@ -131,10 +131,14 @@ class Sessions:
 
         def read(connection: Connection) -> dict[str, Any]:
             session = found(connection, session_id)
-            page = message_rows.tail_bounded(connection, session_id, end)
-            return views.detail(session, views.rows(page.messages), page.offset, page.truncated, None, None)
+            last = message_rows.tail_bounded(connection, session_id, end)
+            offset = last[0].position if last else end
+            return views.detail(session, views.rows(last), offset, offset > 0, None, None)
 
         return await self._database.read(read)
+
+    async def count(self) -> int:
+        return await self._database.read(session_rows.count)
 
     async def tool_text(self, session_id: str, tool_call_id: str, part: str) -> str | None:
         return await self._database.read(lambda c: message_rows.tool_content(c, session_id, tool_call_id, part))

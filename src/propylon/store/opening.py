@@ -35,7 +35,7 @@ def examine(path: Path) -> int | None:
         return None
     except OSError as error:
         raise StoreUnusable(f"{path} cannot be read: {error.strerror}") from error
-    if not header and not _wal(path):
+    if not header:  # SQLite drops a journal beside an empty file: the first start did not come to its end
         return None
     if header != _HEADER:
         raise StoreUnusable(f"{path} is not a database. Move it away, or name another directory, and start again.")

@@ -29,6 +29,7 @@ _pages = {
 }
 _live = sa.select(*_columns).where(_s.profile == _profile, _s.active_run.is_not(None))
 _pinned = sa.select(*_columns).where(_s.profile == _profile, _s.pinned)
+_count = sa.select(sa.func.count()).select_from(sessions)
 _archived_count = sa.select(sa.func.count()).select_from(sessions).where(_s.profile == _profile, _s.archived)
 
 
@@ -143,6 +144,11 @@ def listing(
 
 def archived_count(connection: Connection, profile: str) -> int:
     return connection.execute(_archived_count, {"profile": profile}).scalar_one()
+
+
+def count(connection: Connection) -> int:
+    """Sessions of all profiles, archived ones too."""
+    return connection.execute(_count).scalar_one()
 
 
 def _page(connection: Connection, profile: str, size: int, cursor: str | None, *, archived: bool) -> list[Session]:

@@ -19,7 +19,7 @@ class NewSession(Body):
     workspace: str | None = Field(None, max_length=4096, description="Absolute directory; the default workspace if absent")
     model: str | None = Field(None, max_length=256)
     model_provider: str | None = Field(None, max_length=256)
-    profile: str | None = Field(None, pattern=r"\A[a-z0-9][a-z0-9_-]{0,63}\Z")
+    profile: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
 
 
 class ChatStart(Body):

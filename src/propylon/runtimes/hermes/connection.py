@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -97,8 +97,7 @@ class WorkerConnection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self.last_heard = self._loop.time()
@@ -116,7 +115,8 @@ class WorkerConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
         gone = WorkerGone(str(exc or "closed"))
-        for future in (self._greeted, *self._replies.values()):
+        waiting: list[asyncio.Future[Any]] = [self._greeted, *self._replies.values()]
+        for future in waiting:
             if not future.done():
                 future.set_exception(gone)
                 future.exception()

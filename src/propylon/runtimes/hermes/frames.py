@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -139,7 +140,7 @@ class FrameReader:
             if isinstance(message, Frame):
                 self._last = message.n
             if message is not None:
-                out.append(message)  # type: ignore[arg-type]
+                out.append(message)
         return out
 
     def _message(self, line: bytes) -> Any:
@@ -159,8 +160,8 @@ class FrameReader:
     def _unreadable(self, line: bytes, error: Exception) -> Unreadable | None:
         """Its number, if even that cannot be read, is the next one: numbers have no gaps. An answer without a number is no loss."""
         try:
-            numbers = msgspec.json.decode(line, type=_Numbers)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            numbers = msgspec.convert(json.loads(line), _Numbers)
+        except (ValueError, RecursionError):
             numbers = _Numbers(n=self._last + 1)
         if numbers.n is None:
             return None

@@ -41,14 +41,14 @@ class HermesRuntime:
 
     async def _prepare(self, session: str, profile: str, workspace: Path, model: str, provider: str) -> None:
         try:
-            worker = await self._pool.acquire(session, profile, workspace)
+            worker = await self._pool.acquire(session, profile, workspace, None)
             if worker.run is None:
                 worker.connection.send("prepare", model=model or None, provider=provider or None)
         except (TemplateFailed, WorkerGone, NoPlace):
             return
 
     async def run(self, run: RunInput, controls: Controls) -> Batches:
-        acquiring = asyncio.create_task(self._pool.acquire(run.session, run.profile, run.workspace))
+        acquiring = asyncio.create_task(self._pool.acquire(run.session, run.profile, run.workspace, run.run))
         try:
             done, _ = await asyncio.wait({acquiring}, timeout=PATIENCE_S)
             if not done:
@@ -58,7 +58,6 @@ class HermesRuntime:
             raise RuntimeFailure(failure("not_started", details=str(error))) from error
         except NoPlace as error:
             raise RuntimeFailure(failure("capacity", details=str(error))) from error
-        worker.run = run.run
         ended = False
         try:
             await self._begin(worker, run)

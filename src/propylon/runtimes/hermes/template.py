@@ -175,7 +175,8 @@ class Template:
 
     def _fail(self, why: str) -> None:
         failure = TemplateFailed(why)
-        for future in (self._ready, *self._forks.values()):
+        waiting: list[asyncio.Future[Any]] = [self._ready, *self._forks.values()]
+        for future in waiting:
             if not future.done():
                 future.set_exception(failure)
                 future.exception()

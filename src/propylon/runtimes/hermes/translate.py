@@ -66,7 +66,7 @@ def run_end(frame: frames.End) -> RunEnd:
         outcome=outcome,  # type: ignore[arg-type]
         failure=found,
         usage=usage(frame.usage),
-        context=frame.context and ContextChange(keep=frame.context.keep, rows=frame.context.rows),
+        context=ContextChange(keep=frame.context.keep, rows=frame.context.rows) if frame.context else None,
         model=frame.model,
         provider=frame.provider,
     )

@@ -49,6 +49,10 @@ def remainder(streamed: str, final: str) -> tuple[str, str]:
     return "answer", wanted
 
 
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
 def status_level(kind: str, text: str) -> str:
     """`info`, `warn` or `error` of a status line."""
     if text.lstrip().startswith("❌"):
@@ -67,7 +71,7 @@ class Turn:
         """Text since the last tool."""
         self._tail: list[str] = []
         """Text since the last tool or piece of reasoning: the part that an `answer` replaces."""
-        self._reasoned = False
+        self._thoughts: list[str] = []
         self._previews: list[tuple[str, str]] = []
         self._outcomes: list[tuple[str, float, bool]] = []
         self._open: list[tuple[str, str, str, float]] = []
@@ -111,7 +115,7 @@ class Turn:
     def reason(self, delta: str | None) -> None:
         """A piece of the model's thinking."""
         if delta:
-            self._reasoned = True
+            self._thoughts.append(delta)
             self._tail.clear()
             self._spool.add_text("reason", self.run, delta)
 
@@ -143,7 +147,6 @@ class Turn:
             self._open.append((call, tid, name, time.monotonic()))
         self._streamed.clear()
         self._tail.clear()
-        self._reasoned = False
         self.say(
             "tool",
             tid=tid,
@@ -199,7 +202,7 @@ class Turn:
     def finish(self, final: str, reasoning: str, *, previewed: bool) -> None:
         """Say what the authoritative end of a turn holds beyond what was streamed. `previewed`: the text was shown before a tool."""
         streamed = "".join(self._streamed)
-        late_reasoning = "" if self._reasoned else reasoning
+        late_reasoning = "" if _squeezed(reasoning) in _squeezed("".join(self._thoughts)) else reasoning
         if late_reasoning and not streamed:
             self._spool.add_text("reason", self.run, late_reasoning)
             late_reasoning = ""

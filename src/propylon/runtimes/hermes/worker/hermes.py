@@ -48,10 +48,24 @@ def load() -> str:
         importlib.import_module(name)
     gate.set_environment()
     gate.close()
+    _forget_demo_windows()
     try:
         return importlib.metadata.version("hermes-agent")
     except importlib.metadata.PackageNotFoundError:
         return ""
+
+
+def _forget_demo_windows() -> None:
+    """Keep the demo model, whose port is another each time, out of the file in which the agent remembers context lengths."""
+    from agent import model_metadata
+
+    remember = model_metadata.save_context_length
+
+    def save(model: str, base_url: str, length: int) -> None:
+        if model != DEMO:
+            remember(model, base_url, length)
+
+    model_metadata.save_context_length = save
 
 
 def configuration() -> dict[str, Any]:

@@ -272,7 +272,7 @@ Intent = Callable[[Talk, re.Match[str]], Step]
 _INTENTS: tuple[tuple[re.Pattern[str], Intent], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), intent)
     for pattern, intent in (
-        (r"\brun\s+(?:the command\s+)?(?:`(?P<quoted>[^`]+)`|[:]\s*(?P<plain>[^\n]+))", _run),
+        (r"\brun(?:\s+the command)?\s*(?:`(?P<quoted>[^`]+)`|[:]\s*(?P<plain>[^\n]+))", _run),
         (r"\bwrite\s+(?P<what>.+?)\s+(?:to|into|in)\s+(?:a file called\s+|the file\s+)?[`\"']?(?P<path>[\w./-]*\.\w+)", _write),
         (r"\b(?:list|show|what)\b[^.?!\n]*\bfiles?\b", _list_files),
         (r"\b(?:permission|approval|dangerous)\b", _permission),

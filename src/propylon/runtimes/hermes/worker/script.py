@@ -65,7 +65,7 @@ def step_of(raw: dict[str, Any]) -> Step:
         text=str(raw.get("text") or ""),
         reason=str(raw.get("reason") or ""),
         repeat=int(raw.get("repeat") or 1),
-        tools=[(str(name), dict(arguments)) for name, arguments in raw.get("tools") or []],
+        tools=tuple((str(name), dict(arguments)) for name, arguments in raw.get("tools") or []),
         wait=float(raw.get("wait") or 0),
         pause=1 / rate if rate else float(raw.get("delay") or 0),
         finish=str(raw.get("finish") or ""),
@@ -82,13 +82,25 @@ def scripted(messages: Sequence[Message]) -> Step | None:
         message = messages[index]
         if message.get("role") != "user":
             continue
-        text = text_of(message.get("content"))
-        if MARK not in text:
+        steps = _last_script(text_of(message.get("content")))
+        if not steps:
             continue
-        steps, _ = json.JSONDecoder().raw_decode(text.split(MARK, 1)[1].lstrip())
         done = sum(1 for later in messages[index + 1 :] if later.get("role") == "assistant")
         return step_of(steps[min(done, len(steps) - 1)])
     return None
+
+
+def _last_script(text: str) -> list[dict[str, Any]]:
+    """The last script of a text (the agent joins messages that were never answered); scripts inside scripts do not count."""
+    found: list[dict[str, Any]] = []
+    start = text.find(MARK)
+    while start >= 0:
+        begin = start + len(MARK)
+        begin += len(text[begin:]) - len(text[begin:].lstrip())
+        steps, end = json.JSONDecoder().raw_decode(text, begin)
+        found = list(steps)
+        start = text.find(MARK, end)
+    return found
 
 
 def words(text: str) -> list[str]:
