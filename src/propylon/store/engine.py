@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +22,6 @@ from propylon.store import opening
 from propylon.store.schema import SCHEMA_VERSION
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 READERS = 2
 BUSY_TIMEOUT_MS = 5_000
@@ -65,14 +63,11 @@ class Database:
     async def write(self, fn: Callable[[Connection], T]) -> T:
         """`fn(connection)` in one transaction, after all writes before it; rolled back if it raises.
 
-        Once asked for it is carried out, also when the caller is cancelled while it waits.
+        Once asked for it is carried out, also when the caller is cancelled while it waits
+        (asyncio then logs an error that nobody hears).
         """
         done = self._write_thread.submit(_in_transaction, self._writer, fn)
-        try:
-            return await asyncio.shield(asyncio.wrap_future(done))
-        except asyncio.CancelledError:
-            done.add_done_callback(_report)
-            raise
+        return await asyncio.shield(asyncio.wrap_future(done))
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
         """`fn(connection)` on one unchanging state of the file, which it cannot write."""
@@ -93,11 +88,6 @@ class Database:
             # A reader in another process can keep part of the journal in use; its last connection then folds it in.
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._writer.dispose()
-
-
-def _report(write: Future[object]) -> None:
-    if (error := write.exception()) is not None:
-        log.error("A write failed after the one who asked for it had gone", exc_info=error)
 
 
 def _in_transaction(engine: Engine, fn: Callable[[Connection], T]) -> T:

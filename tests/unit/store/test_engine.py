@@ -165,6 +165,18 @@ def test_another_programs_file_is_refused_and_unchanged(tmp_path: Path) -> None:
     assert path.read_bytes() == raw
 
 
+def test_a_first_start_that_was_killed_is_begun_again(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    code = (
+        "import os, sys; from pathlib import Path; from propylon.store import Database, opening\n"
+        "upgrade = opening.upgrade; opening.upgrade = lambda connection: (upgrade(connection), os._exit(9))\n"
+        "Database.open(Path(sys.argv[1]))"
+    )
+    assert subprocess.run([sys.executable, "-c", code, path], timeout=60, check=False).returncode == 9
+    asyncio.run(Database.open(path).close())
+    assert [file.name for file in tmp_path.iterdir()] == ["app.db"]
+
+
 async def test_an_empty_file_is_a_fresh_one(tmp_path: Path) -> None:
     path = tmp_path / "app.db"
     path.touch()
