@@ -23,6 +23,7 @@ from .spool import Spool
 
 OUT_LIMIT = 64 * 1024
 """Bytes prepared for sending ahead of the socket; a reply waits behind no more."""
+SENDS_AT_ONCE = 4
 ACK_WAIT = 3.0
 """Seconds a leaving worker waits for its last acknowledgement."""
 STOP_WAIT = 10.0
@@ -311,8 +312,9 @@ class Server:
                 self._drop(peer)
 
     def _send(self, peer: Peer) -> None:
-        """Send until the socket takes no more. Replies go before the next frame or part of one."""
-        while peer.mask:
+        """Send until the socket takes no more, or for a while: controls must be heard between the parts of a long frame, and replies go
+        before the next part."""
+        for _ in range(SENDS_AT_ONCE):
             self._fill(peer)
             if not peer.out:
                 if peer.closing:
@@ -326,6 +328,7 @@ class Server:
                 self._watch(peer, selectors.EVENT_READ | selectors.EVENT_WRITE)
                 return
             del peer.out[:done]
+        self._watch(peer, selectors.EVENT_READ | selectors.EVENT_WRITE)
 
     def _watch(self, peer: Peer, mask: int) -> None:
         if peer.mask != mask:

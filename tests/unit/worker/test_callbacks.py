@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from propylon.runtimes.hermes.worker.callbacks import NOBODY_ANSWERS, Turn, remainder
+from propylon.runtimes.hermes.worker.spool import Spool
+
+
+class Said:
+    def __init__(self, folder: Path) -> None:
+        self.spool = Spool(folder / "spill", lambda: None)
+        self.turn = Turn("r", self.spool)
+
+    def frames(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.spool.lines()]
+
+    def kinds(self) -> list[str]:
+        return [frame["k"] for frame in self.frames()]
+
+
+@pytest.fixture
+def said(tmp_path: Path) -> Said:
+    return Said(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("streamed", "final", "wanted"),
+    [
+        ("all of it", "all of it", ("", "")),
+        ("\n\nall of it ", "all of it", ("", "")),
+        ("all", "all of it", ("text", " of it")),
+        ("all\n\n", "all\n\nfooter", ("text", "footer")),
+        ("", "all", ("text", "all")),
+        ("some", "other", ("answer", "other")),
+        ("some", "", ("", "")),
+    ],
+)
+def test_remainder(streamed: str, final: str, wanted: tuple[str, str]) -> None:
+    assert remainder(streamed, final) == wanted
+
+
+def test_text_reasoning_and_tools_keep_their_order(said: Said) -> None:
+    turn = said.turn
+    turn.reason("hm")
+    turn.text("look")
+    turn.text(None)
+    turn.tool_progress("tool.started", "terminal", "ls", {})
+    turn.tool_start("c1", "terminal", {"command": "ls"})
+    turn.tool_progress("tool.completed", "terminal", None, None, duration=0.25, is_error=True, result="x")
+    turn.tool_complete("c1", "terminal", {}, {"output": "x"})
+    turn.text("\n\ndone")
+    turn.finish("done", "hm", previewed=False)
+    frames = said.frames()
+    assert [frame["k"] for frame in frames] == ["reason", "text", "tool", "result", "text"]
+    assert frames[2] | {"at": 0} == {
+        "n": 3, "k": "tool", "run": "r", "tid": "c1", "name": "terminal", "args": {"command": "ls"}, "preview": "ls", "at": 0,
+    }  # fmt: skip
+    assert frames[3] == {
+        "n": 4,
+        "k": "result",
+        "run": "r",
+        "tid": "c1",
+        "name": "terminal",
+        "r": '{"output": "x"}',
+        "error": True,
+        "s": 0.25,
+    }
+
+
+def test_parallel_calls_of_one_tool_are_joined_in_order(said: Said) -> None:
+    turn = said.turn
+    for preview in ("one", "two"):
+        turn.tool_progress("tool.started", "read_file", preview, {})
+    turn.tool_start("same", "read_file", {})
+    turn.tool_start("same", "read_file", {})
+    for seconds in (1.0, 2.0):
+        turn.tool_progress("tool.completed", "read_file", None, None, duration=seconds, is_error=False)
+        turn.tool_complete("same", "read_file", {}, "x")
+    frames = said.frames()
+    assert [frame.get("preview") for frame in frames[:2]] == ["one", "two"]
+    assert [frame["tid"] for frame in frames] == ["same", "same+", "same", "same+"]
+    assert [frame["s"] for frame in frames[2:]] == [1.0, 2.0]
+
+
+def test_a_call_that_never_returned_gets_a_result(said: Said) -> None:
+    said.turn.tool_start("c1", "terminal", {})
+    said.turn.close_tools()
+    assert said.frames()[1]["error"] is True and "No result" in said.frames()[1]["r"]
+
+
+def test_the_final_text_is_authoritative(said: Said) -> None:
+    turn = said.turn
+    turn.text("head")
+    turn.tool_start("c1", "t", {})
+    turn.tool_complete("c1", "t", {}, "x")
+    turn.text("wrong")
+    turn.finish("right", "", previewed=False)
+    assert said.frames()[-1] == {"n": 5, "k": "answer", "run": "r", "t": "right"}
+
+
+def test_reasoning_that_never_streamed_comes_once(said: Said) -> None:
+    said.turn.finish("answer", "thoughts", previewed=False)
+    assert [(frame["k"], frame["t"]) for frame in said.frames()] == [("reason", "thoughts"), ("text", "answer")]
+
+
+def test_text_shown_before_a_tool_is_not_repeated(said: Said) -> None:
+    said.turn.interim("shown", already_streamed=False)
+    said.turn.interim("shown", already_streamed=False)
+    said.turn.tool_start("c1", "t", {})
+    said.turn.finish("shown", "", previewed=True)
+    assert said.kinds() == ["text", "tool"]
+
+
+def test_notices(said: Said) -> None:
+    turn = said.turn
+    turn.spinner("(¬_¬) analyzing...")
+    turn.spinner("⏳ waiting on x — 30s with no output yet")
+    turn.status("lifecycle", "🗜️ Compacting context…")
+    turn.status("lifecycle", "❌ Non-retryable error")
+    turn.status("warn", "careful")
+    turn.status("warn", "careful")
+    turn.event("session:compress", {"compression_count": 2})
+    turn.event("other", {})
+    assert [(frame["k"], frame.get("level")) for frame in said.frames()] == [
+        ("note", "info"),
+        ("note", "info"),
+        ("note", "error"),
+        ("note", "warn"),
+        ("compressed", None),
+    ]
+
+
+def test_clarify_says_that_nobody_answers(said: Said) -> None:
+    assert said.turn.clarify("Which?", ["a", "b"]) == NOBODY_ANSWERS
+    assert "Which? (a / b)" in said.frames()[0]["t"]
+
+
+def test_a_callback_that_fails_is_logged_and_swallowed(said: Said, caplog: pytest.LogCaptureFixture) -> None:
+    said.turn.event("session:compress", {"compression_count": "many"})
+    assert "callback event" in caplog.text and said.frames() == []
