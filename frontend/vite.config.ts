@@ -10,6 +10,7 @@ export default defineConfig(({ mode }) => ({
     target: ["chrome123", "firefox128", "safari17.5"],
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    chunkSizeWarningLimit: 900,
   },
   test: {
     environment: "happy-dom",

@@ -1,0 +1,43 @@
+import { Monitor, Moon, Sun } from "lucide-react";
+import type { ServerStatus } from "../api/types";
+import type { LineState } from "../live/connection";
+import { classes } from "../ui/classes";
+import ui from "../ui/ui.module.css";
+import styles from "./app.module.css";
+import { CONNECTION_WORDS } from "./connection";
+import { setTheme, type Theme, usePreferences } from "./preferences";
+
+export function PaneFooter({ connection, status }: { connection: LineState; status: ServerStatus | undefined }) {
+  return (
+    <>
+      <span className={styles.server}>
+        <span className={classes(styles.dot, connection === "live" && styles.dotLive)} aria-hidden />
+        <span title={status ? `Propylon ${status.version}` : undefined}>
+          {connection === "live" && status ? agentWords(status.agent) : CONNECTION_WORDS[connection]}
+        </span>
+      </span>
+      <ThemeButton />
+    </>
+  );
+}
+
+function agentWords({ state, version, error }: ServerStatus["agent"]): string {
+  if (state === "ready") return `Connected to Hermes${version ? ` ${version}` : ""}`;
+  if (state === "starting") return "The agent is starting";
+  return error ? `The agent did not start: ${error}` : "The agent did not start";
+}
+
+const NEXT: Record<Theme, Theme> = { system: "light", light: "dark", dark: "system" };
+const ICONS = { system: Monitor, light: Sun, dark: Moon };
+const WORDS = { system: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" };
+
+function ThemeButton() {
+  const theme = usePreferences((state) => state.theme);
+  const Icon = ICONS[theme];
+  return (
+    <button type="button" className={ui.iconButton} onClick={() => setTheme(NEXT[theme])} title={WORDS[theme]}>
+      <Icon size={16} strokeWidth={1.75} aria-hidden />
+      <span className={ui.hidden}>{WORDS[theme]}</span>
+    </button>
+  );
+}

@@ -1,0 +1,27 @@
+import { useEffect } from "react";
+import { followSessions } from "../live/session-feed";
+import { onSessionsChanged, refresh } from "../live/thread";
+import { useThread } from "../live/thread-store";
+import { queries, refreshSessions } from "../sessions/queries";
+import { useFeedLine } from "./connection";
+
+/** Keeps the page in step with other tabs and devices; after a gap everything shown is read again. */
+export function useFeed(): void {
+  useEffect(() => {
+    let lost = false;
+    return followSessions(
+      (change) => {
+        refreshSessions();
+        onSessionsChanged(change);
+      },
+      (line) => {
+        if (line === "live" && lost) {
+          void queries.invalidateQueries();
+          if (useThread.getState().live === null) void refresh();
+        }
+        lost = line === "reconnecting" || line === "offline" || (lost && line !== "live");
+        useFeedLine.setState({ line });
+      },
+    );
+  }, []);
+}

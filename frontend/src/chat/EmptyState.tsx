@@ -1,0 +1,39 @@
+import { FolderOpen, Info, PenLine, Sparkles, Text } from "lucide-react";
+import styles from "./chat.module.css";
+import { DemoNote } from "./DemoNote";
+
+const EXAMPLES = [
+  { icon: FolderOpen, text: "List the files here" },
+  { icon: PenLine, text: "Write a haiku to poem.txt" },
+  { icon: Sparkles, text: "What can you do?" },
+  { icon: Text, text: "Show me markdown" },
+];
+
+export function EmptyState({ demo, onSend }: { demo: boolean; onSend: (text: string) => void }) {
+  return (
+    <div className={styles.empty}>
+      <div className={styles.inColumn}>
+        <h2>What should the agent do?</h2>
+        <p>Hermes Agent reads and edits files, runs commands and searches for you. You see every step as it happens.</p>
+      </div>
+      <ul className={`${styles.inColumn} ${styles.examples}`}>
+        {EXAMPLES.map(({ icon: Icon, text }) => (
+          <li key={text}>
+            <button type="button" onClick={() => onSend(text)}>
+              <Icon size={16} strokeWidth={1.75} aria-hidden />
+              {text}
+            </button>
+          </li>
+        ))}
+      </ul>
+      <div className={`${styles.inColumn} ${styles.noteSpace}`}>
+        {demo ? (
+          <p className={styles.note}>
+            <Info size={16} strokeWidth={1.75} aria-hidden />
+            <DemoNote />
+          </p>
+        ) : null}
+      </div>
+    </div>
+  );
+}

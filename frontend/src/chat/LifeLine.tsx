@@ -1,0 +1,28 @@
+import { useThread } from "../live/thread-store";
+import { wholeDuration } from "../ui/format";
+import { useServerNow } from "../ui/server-clock";
+import { useNow } from "../ui/useNow";
+import styles from "./chat.module.css";
+import { phaseOf } from "./life";
+
+const QUIET_AFTER_S = 10;
+const ADVICE_AFTER_S = 60;
+
+/** The end of a live run: what the agent does, for how long, and whether anything was heard of late. */
+export function LifeLine() {
+  const live = useThread((state) => state.live);
+  const server = useServerNow();
+  const now = useNow(1000);
+  if (live === null) return null;
+  const quiet = (now - live.heardAt) / 1000;
+  const phase = live.stopping ? "Stopping" : phaseOf(live.state);
+  return (
+    <p className={styles.life} data-testid="life-line">
+      <span className={styles.pulse} aria-hidden />
+      <span className={styles.phase}>{phase}</span>
+      <span>{wholeDuration(server - live.startedAt)}</span>
+      {quiet >= QUIET_AFTER_S ? <span>quiet for {wholeDuration(quiet)}</span> : null}
+      {quiet >= ADVICE_AFTER_S ? <span>You can wait, or stop it: what was shown is kept.</span> : null}
+    </p>
+  );
+}

@@ -1,0 +1,215 @@
+import { randomUUID } from "node:crypto";
+import type { Row, SessionDetail, SessionRow, UserRow } from "../../api/types.ts";
+import { isTerminal, type RunRecord } from "../../live/events.ts";
+import { emptyRun, foldAll } from "../../live/fold.ts";
+import { sessionRow } from "../rows.ts";
+import { type Scenario, scenarioFor } from "./scenarios.ts";
+
+type Change = { reason: string; session_id: string; active_stream_id: string | null };
+
+/** All the mock server knows. */
+export class World {
+  readonly sessions = new Map<string, SessionRow>();
+  readonly rows = new Map<string, Row[]>();
+  readonly runs = new Map<string, MockRun>();
+  private readonly started = new Map<string, unknown>();
+  private readonly watchers = new Set<(change: Change & { type: string; version: number }) => void>();
+  private version = 0;
+
+  create(title = "Untitled", agoSeconds = 0, id = randomUUID().slice(0, 12).replace("-", "0")): SessionRow {
+    const now = Date.now() / 1000 - agoSeconds;
+    const session = sessionRow({ session_id: id, title, created_at: now, updated_at: now });
+    this.sessions.set(id, session);
+    this.rows.set(id, []);
+    this.tell("created", session);
+    return session;
+  }
+
+  list(limit: number, cursor: string | null) {
+    const all = [...this.sessions.values()].sort(
+      (a, b) => Number(b.pinned) - Number(a.pinned) || (b.last_message_at ?? 0) - (a.last_message_at ?? 0),
+    );
+    const from = Number(cursor ?? 0);
+    const next = from + limit;
+    return {
+      sessions: all.slice(from, next),
+      next_cursor: next < all.length ? String(next) : null,
+      server_time: Date.now() / 1000,
+    };
+  }
+
+  detail(id: string, limit: number, before?: number): SessionDetail | null {
+    const session = this.sessions.get(id);
+    const rows = this.rows.get(id);
+    if (!session || !rows) return null;
+    const end = before ?? rows.length;
+    const start = Math.max(0, end - limit);
+    const run = session.active_stream_id === null ? undefined : this.runs.get(session.active_stream_id);
+    return {
+      ...session,
+      pending_user_message: null,
+      pending_started_at: run?.startedAt ?? null,
+      messages: rows.slice(start, end),
+      _messages_offset: start,
+      _messages_truncated: start > 0,
+    };
+  }
+
+  start(session: SessionRow, text: string, scenario: Scenario, key: string) {
+    const known = this.started.get(key);
+    if (key !== "" && known !== undefined) return known;
+    const run = new MockRun(session.session_id, scenario, (records) => this.finish(session, run, records));
+    this.runs.set(run.id, run);
+    const message: UserRow = {
+      message_id: `${run.id}.0`,
+      run_id: run.id,
+      role: "user",
+      content: text,
+      timestamp: run.startedAt,
+    };
+    this.rows.get(session.session_id)?.push(message);
+    this.change(session, {
+      title: session.title === "Untitled" ? text.slice(0, 60) : session.title,
+      active_stream_id: run.id,
+      is_streaming: true,
+      last_message_at: run.startedAt,
+    });
+    this.tell("run_started", session, run.id);
+    run.play();
+    const reply = {
+      stream_id: run.id,
+      session_id: session.session_id,
+      message_id: message.message_id,
+      pending_started_at: run.startedAt,
+      title: session.title,
+    };
+    this.started.set(key, reply);
+    return reply;
+  }
+
+  toolPart(tool: string, part: string): string {
+    for (const run of this.runs.values()) {
+      const full = run.scenario.full?.[`${tool} ${part}`];
+      if (full !== undefined) return full;
+    }
+    return "";
+  }
+
+  watch(watcher: (change: Change) => void): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  /** Past sessions, so that the list and long threads can be looked at. */
+  fill(): void {
+    const titles = [
+      "Add a retry to the uploader",
+      "Why is the build slow",
+      "Haiku about the sea",
+      "Rename the config keys",
+    ];
+    for (const [index, title] of titles.entries()) this.past(title, index * 40_000 + 5_000, `past${index}`, 1);
+    this.past("A long conversation about everything", 700_000, "long", 300);
+    for (let index = 0; index < 70; index++)
+      this.past(`Older session ${index + 1}`, 900_000 + index * 86_400, `old${index}`, 1);
+    const pinned = this.sessions.get("past2");
+    if (pinned) pinned.pinned = true;
+  }
+
+  private past(title: string, agoSeconds: number, id: string, turns: number): void {
+    const session = this.create(title, agoSeconds, id);
+    const rows: Row[] = [];
+    for (let turn = 0; turn < turns; turn++) {
+      const run = `${id}t${turn}`;
+      const ask = turn % 3 === 0 ? "Show me markdown" : turn % 3 === 1 ? "Use some tools" : "What can you do?";
+      rows.push({ message_id: `${run}.0`, run_id: run, role: "user", content: ask, timestamp: session.created_at });
+      rows.push(...foldAll(emptyRun(run), numbered(scenarioFor(ask))).rows);
+    }
+    this.rows.set(id, rows);
+    this.change(session, { last_message_at: session.created_at, message_count: rows.length });
+  }
+
+  private finish(session: SessionRow, run: MockRun, records: readonly RunRecord[]): void {
+    this.rows.get(session.session_id)?.push(...foldAll(emptyRun(run.id), records).rows);
+    this.change(session, { active_stream_id: null, is_streaming: false });
+    this.tell("run_finished", session);
+  }
+
+  private change(session: SessionRow, fields: Partial<SessionRow>): void {
+    Object.assign(session, fields, { updated_at: Date.now() / 1000 });
+  }
+
+  private tell(reason: string, session: SessionRow, run: string | null = null): void {
+    this.version += 1;
+    for (const watcher of this.watchers)
+      watcher({
+        type: "sessions_changed",
+        version: this.version,
+        reason,
+        session_id: session.session_id,
+        active_stream_id: run,
+      });
+  }
+}
+
+const numbered = (scenario: Scenario): RunRecord[] =>
+  scenario.events.map(([, kind, data], index) => ({ seq: index + 1, kind, data }));
+
+/** A scenario as it is played to any number of viewers. */
+class MockRun {
+  readonly id = randomUUID().slice(0, 8);
+  readonly startedAt = Date.now() / 1000;
+  readonly scenario: Scenario;
+  readonly dropsAfterMs: number;
+  private readonly session: string;
+  private readonly over: (records: readonly RunRecord[]) => void;
+  private readonly log: RunRecord[] = [];
+  private readonly viewers = new Set<(record: RunRecord | null) => void>();
+
+  constructor(session: string, scenario: Scenario, over: (records: readonly RunRecord[]) => void) {
+    this.session = session;
+    this.scenario = scenario;
+    this.over = over;
+    this.dropsAfterMs = scenario.dropsAfterMs ?? 0;
+  }
+
+  get live(): boolean {
+    return !isTerminal(this.log.at(-1)?.kind ?? "");
+  }
+
+  play(at = 0): void {
+    const next = this.scenario.events[at];
+    if (next === undefined) return;
+    const [pause, kind, data] = next;
+    setTimeout(() => {
+      if (!this.live) return;
+      const stamped = kind === "tool" ? { ...data, at: Date.now() / 1000 } : data;
+      this.add(kind, stamped);
+      this.play(at + 1);
+    }, pause);
+  }
+
+  finish(kind: string, data: object): boolean {
+    if (!this.live) return false;
+    this.add(kind, { session_id: this.session, ...data });
+    return true;
+  }
+
+  watch(after: number, viewer: (record: RunRecord | null) => void): () => void {
+    for (const record of this.log.slice(after)) viewer(record);
+    if (!this.live) viewer(null);
+    this.viewers.add(viewer);
+    return () => this.viewers.delete(viewer);
+  }
+
+  private add(kind: string, data: object): void {
+    const record = { seq: this.log.length + 1, kind, data };
+    this.log.push(record);
+    const ended = isTerminal(kind);
+    if (kind === "done" || (ended && kind !== "stream_end")) this.over(this.log);
+    for (const viewer of this.viewers) {
+      viewer(record);
+      if (ended) viewer(null);
+    }
+  }
+}
