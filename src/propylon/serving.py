@@ -24,9 +24,12 @@ GRACE_S = 5
 class Server(uvicorn.Server):
     """Ends the streams itself at a shutdown: they would never end by themselves."""
 
+    def __init__(self, config: uvicorn.Config, streams: set[asyncio.Future[None]]) -> None:
+        super().__init__(config)
+        self._streams = streams
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        streams: set[asyncio.Future[None]] = self.config.loaded_app.app.state.streams
-        for stream in list(streams):
+        for stream in list(self._streams):
             stream.cancel()
         await super().shutdown(sockets)
 
@@ -69,7 +72,7 @@ def serve(settings: Settings, backends: Backends | None = None) -> None:
     shown = f"[{host}]" if ":" in host else host
     sys.stdout.write(f"Propylon {__version__} is at http://{shown}:{port}/  (state: {settings.state}; stop: Ctrl-C)\n")
     sys.stdout.flush()
-    Server(config).run(sockets=[listener])
+    Server(config, app.state.streams).run(sockets=[listener])
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -34,7 +34,8 @@ async def serving(home: Path, workspace: Path, backends: Backends | None = None)
     settings = Settings.load(home=home, port=0, default_workspace=workspace)
     app = create_app(settings, open_state(settings.state), backends)
     listener = bind("127.0.0.1", 0)
-    server = Server(uvicorn.Config(app, lifespan="on", log_config=None, ws="none", timeout_graceful_shutdown=3))
+    config = uvicorn.Config(app, lifespan="on", log_config=None, ws="none", timeout_graceful_shutdown=3)
+    server = Server(config, app.state.streams)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         while not server.started:
