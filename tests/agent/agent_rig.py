@@ -203,8 +203,10 @@ class Worker:
         for connection in self.connections:
             connection.close()
         with contextlib.suppress(ProcessLookupError):
-            if alive(self.pid):
-                os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                wait_until(lambda: not alive(self.pid), 3)
+            os.kill(self.pid, signal.SIGKILL)
 
 
 class Template:

@@ -103,13 +103,13 @@ def test_nobody_there_and_the_disk_used(template: Template) -> None:
     worker = template.fork()
     first = worker.attach()
     text = "0123456789" * 60 + " "
-    assert first.start("r1", script({"text": text, "repeat": 12000}))["ok"]
+    assert first.start("r1", script({"text": text, "repeat": 9500}))["ok"]
     first.close()
     wait_until(lambda: Path(worker.spec["spill"]).exists() and Path(worker.spec["spill"]).stat().st_size > 1_000_000, 30)
     second = worker.attach(after=first.last, epoch=2)
     second.end("r1", 60)
     said = first.text("r1") + second.text("r1")
-    assert said == (text * 12000).strip() or said == text * 12000
+    assert said == (text * 9500).strip() or said == text * 9500
     wait_until(lambda: Path(worker.spec["spill"]).stat().st_size == 0, 5)
 
 

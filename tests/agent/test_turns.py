@@ -178,3 +178,49 @@ def test_a_cold_worker(place: Path, template: Template) -> None:
         assert spec["workspace"] in server.of("r1", "result")[0]["r"]
         assert server.ask(c="leave")["ok"]
         wait_until(lambda: not Path(spec["socket"]).exists())
+
+
+def test_a_home_whose_agent_cannot_be_imported(place: Path) -> None:
+    folder = place / "broken"
+    (folder / "modules").mkdir(parents=True)
+    (folder / "modules" / "run_agent.py").write_text("raise ImportError('this agent is broken')\n")
+    template = Template(folder / "home", folder, PYTHONPATH=str(folder / "modules"))
+    try:
+        assert template.ready["k"] == "failed" and "this agent is broken" in template.ready["error"]
+        assert template.process.wait(10) == 1
+    finally:
+        template.close()
+
+
+def test_another_model_is_another_agent_with_the_same_context(template: Template, demo: Demo) -> None:
+    server = template.fork().attach()
+    server.turn("r1", script({"text": "one"}))
+    end = server.turn("r2", script({"text": "two"}), base="r1", model="fake-2")
+    assert end["model"] == "fake-2" and end["context"]["keep"] == 2
+    sent = [request["body"] for request in demo.requests() if request["method"] == "POST"][-1]
+    assert sent["model"] == "fake-2" and len(sent["messages"]) == 4
+
+
+def test_what_only_the_final_text_has_is_sent(template: Template) -> None:
+    server = template.fork().attach()
+    patch = {"mode": "replace", "path": "missing.txt", "old_string": "a", "new_string": "b"}
+    end = server.turn("r1", script({"tools": [["patch", patch]]}, {"text": "I changed the file."}))
+    assert end["outcome"] == "completed" and server.of("r1", "result")[0]["error"] is True
+    assert server.text("r1").strip().startswith("I changed the file.\n\n") and "missing.txt" in server.text("r1")
+    server.turn("r2", script({"text": "<think>hidden thoughts</think>shown"}), base="r1")
+    assert server.text("r2").strip() == "shown"
+    assert "hidden thoughts" in "".join(frame["t"] for frame in server.of("r2", "reason"))
+
+
+def test_a_long_context_is_compressed(template: Template) -> None:
+    server = template.fork().attach()
+    history = [
+        message
+        for i in range(24)
+        for message in ({"role": "user", "content": f"{i} question " * 900}, {"role": "assistant", "content": f"{i} answer " * 1200})
+    ]
+    end = server.turn("r1", script({"text": "after"}), base="r0", history=history)
+    assert end["outcome"] == "completed" and server.of("r1", "compressed"), server.frames
+    kept = end["context"]["keep"] + len(end["context"]["rows"])
+    assert kept < len(history) and server.text("r1").strip() == "after"
+    assert server.turn("r2", script({"text": "more"}), base="r1")["context"]["keep"] == kept

@@ -62,7 +62,8 @@ class Session:
         self._turn: Turn | None = None
         self._held = Held()
         self._made: Made | None = None
-        self._ready = False
+        self._ready = self._discovered = False
+        self._database: Any = None
         self._demo: Endpoint | None = None
 
     # Controls, on the socket thread.
@@ -220,18 +221,21 @@ class Session:
     def _agent_for(self, model: str | None, provider: str | None, status: Callable[[str, str], None] | None = None) -> Made:
         """The warm agent if it fits, else a new one. Raises what the agent raises."""
         self._get_ready()
+        if not self._discovered:
+            self._discovered = True
+            hermes.discover_servers()
         wish = (model or None, provider or None)
         fingerprint = hermes.fingerprint()
         if self._made is not None:
             if self._made.wish == wish and self._made.fingerprint == fingerprint:
                 return self._made
-            self._made.agent.close()
+            self._made.agent.release_clients()
             self._made = None
         if provider == hermes.DEMO and self._demo is None:
             self._demo = Endpoint()
             self._demo.start()
-        from hermes_state import SessionDB
-
+        if self._database is None:
+            self._database = hermes.database()
         began = time.monotonic()
         agent = hermes.make(
             model,
@@ -239,7 +243,7 @@ class Session:
             session=self.session,
             callbacks={"status_callback": status} if status else {},
             demo_address=self._demo.address if self._demo else "",
-            session_db=SessionDB(),
+            session_db=self._database,
         )
         log.info("agent constructed in %.0f ms: %s %s", (time.monotonic() - began) * 1e3, agent.provider, agent.model)
         self._made = Made(agent, wish, fingerprint, hermes.counters(agent))
@@ -254,7 +258,6 @@ class Session:
 
         set_session_vars(platform="webui", session_key=self.session, session_id=self.session, async_delivery=False)
         gate.refuse(self.session, self._tell)
-        hermes.discover_servers()
         self._ready = True
 
     def _tell(self, text: str) -> None:

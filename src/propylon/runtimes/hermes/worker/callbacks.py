@@ -98,10 +98,14 @@ class Turn:
         self._spool.add({"k": kind, "run": self.run, **fields})
 
     def note(self, level: str, text: str) -> None:
-        """Tell the person something; the same line twice running is told once."""
+        """Tell the person something."""
+        self.say("note", level=level, t=text)
+
+    def _notice(self, level: str, text: str) -> None:
+        """Tell what the agent says about itself; the same line twice running is told once."""
         if text and text != self._last_notice:
             self._last_notice = text
-            self.say("note", level=level, t=text)
+            self.note(level, text)
 
     @logged
     def text(self, delta: str | None) -> None:
@@ -176,13 +180,13 @@ class Turn:
     @logged
     def status(self, kind: str, text: str = "") -> None:
         """Retries, fallbacks, compaction."""
-        self.note(status_level(kind, text), text)
+        self._notice(status_level(kind, text), text)
 
     @logged
     def spinner(self, text: str | None) -> None:
         """The label of the agent's spinner: only its long-wait notices are for people."""
         if text and text.startswith(WAIT_NOTICES):
-            self.note("info" if text.startswith("⏳") else "warn", text)
+            self._notice("info" if text.startswith("⏳") else "warn", text)
 
     @logged
     def event(self, name: str, payload: dict[str, Any]) -> None:

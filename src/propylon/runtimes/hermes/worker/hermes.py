@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib
 import importlib.metadata
@@ -215,6 +216,13 @@ def discover_servers() -> None:
     gate.set_environment()
 
 
+def database() -> Any:
+    """The agent's own session store; never before a fork."""
+    from hermes_state import SessionDB
+
+    return SessionDB()
+
+
 def counters(agent: Any) -> dict[str, float]:
     """The agent's cumulative counters by the names of `usage`."""
     return {
@@ -239,10 +247,11 @@ def background_work() -> bool:
 
 
 def stop_background_work() -> None:
-    """End the agent's own processes."""
+    """End the agent's own processes, and what else it does at a normal exit: shells' files, browsers, its log."""
     registry = sys.modules.get("tools.process_registry")
     if registry is not None:
         registry.process_registry.kill_all()
+    atexit._run_exitfuncs()
 
 
 def pause_log() -> None:

@@ -93,7 +93,6 @@ def _end_agent() -> None:
     def end() -> None:
         try:
             hermes.stop_background_work()
-            hermes.pause_log()
         except Exception:
             log.exception("ending the agent")
 

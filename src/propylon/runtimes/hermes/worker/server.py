@@ -152,20 +152,19 @@ class Server:
         self._waker.wake()
 
     def run(self) -> None:
-        """Serve until it is time to leave, then tidy up."""
+        """Serve until it is time to leave, then tidy up; also after a fault of its own."""
         signal.set_wakeup_fd(self._waker.writer, warn_on_full_buffer=False)
-        while True:
-            now = time.monotonic()
-            if self._step(now):
-                break
-            for key, mask in self._selector.select(self._pause(now)):
-                if key.fileobj is self._listener:
-                    self._accept()
-                elif key.data is not None:
-                    self._serve(key.data, mask)
-            self._waker.clear()
-            self._pump()
-        self._tidy()
+        try:
+            while not self._step(now := time.monotonic()):
+                for key, mask in self._selector.select(self._pause(now)):
+                    if key.fileobj is self._listener:
+                        self._accept()
+                    elif key.data is not None:
+                        self._serve(key.data, mask)
+                self._waker.clear()
+                self._pump()
+        finally:
+            self._tidy()
 
     # When to leave.
 
@@ -262,7 +261,7 @@ class Server:
             if mask & selectors.EVENT_WRITE:
                 self._send(peer)
         except OSError as error:
-            log.debug("connection: %s", error)
+            log.info("connection: %s", error)
             self._drop(peer)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             log.warning("unreadable control: %s", error)
@@ -308,7 +307,7 @@ class Server:
             try:
                 self._send(peer)
             except OSError as error:
-                log.debug("connection: %s", error)
+                log.info("connection: %s", error)
                 self._drop(peer)
 
     def _send(self, peer: Peer) -> None:
