@@ -21,7 +21,7 @@ LOOPBACK = ("localhost", "::1")
 class Settings(BaseSettings):
     """Validation aliases are the names in the environment, descriptions the help texts."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     home: Annotated[Path, NoDecode] = Field(
         Path("~/.hermes"), validation_alias="HERMES_HOME", description="Home of Hermes Agent: its configuration, keys and profiles."
@@ -57,9 +57,11 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **options: Any) -> Settings:
-        """From the environment, with `options` (those that are not None) before it. Raises Unusable with a sentence."""
+        """From the environment, with `options` (by field name, those that are not None) before it. Raises Unusable with a sentence."""
+        # Only by alias: by field name, the environment's own HOME, HOST or PORT would be taken for ours.
+        given = {str(cls.model_fields[name].validation_alias): value for name, value in options.items() if value is not None}
         try:
-            return cls(**{name: value for name, value in options.items() if value is not None})
+            return cls(**given)
         except ValidationError as error:
             found = error.errors()[0]
             raise Unusable(f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}") from error
