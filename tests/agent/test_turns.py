@@ -169,10 +169,12 @@ def test_two_homes_do_not_bleed(template: Template, place: Path, demo: Demo) -> 
         other.close()
 
 
-def test_a_cold_worker(place: Path, template: Template) -> None:
+def test_a_cold_worker(place: Path, template: Template, demo: Demo) -> None:
     spec = template.spec(id="cold", session="cold")
     spec |= {name: str(place / f"cold.{name}") for name in ("socket", "left", "spill")}
-    with cold(place, template.home, spec) as worker:
+    home = write_home(place / "cold-home", demo.address)
+    (home / ".env").write_text("TERMINAL_CWD=/\nHERMES_SESSION_KEY=stolen\nHERMES_EXEC_ASK=0\n")
+    with cold(place, home, spec) as worker:
         server = worker.attach()
         assert server.turn("r1", script({"tools": [["terminal", {"command": "pwd"}]]}, {"text": "ok"}))["outcome"] == "completed"
         assert spec["workspace"] in server.of("r1", "result")[0]["r"]

@@ -2,7 +2,8 @@
 
 The agent decides by module functions of `tools.approval`. They are replaced here, in this process only, because its ways around the
 question depend on process environment (`HERMES_INTERACTIVE`, `HERMES_CRON_SESSION`, which a profile's `.env` can bring in at any time) and
-on `approvals.mode: smart`, by which another model's word runs a flagged command unasked. `approvals.mode: off` and `command_allowlist`
+on `approvals.mode: smart`, by which another model's word runs a flagged command unasked. `HERMES_YOLO_MODE` is not heeded either: it may be
+inherited from whatever started the server. `approvals.mode: off` and `command_allowlist`
 are the person's own words in their configuration and stay in force; so do the agent's hard refusals.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hashlib
 import importlib
 import importlib.metadata
@@ -10,7 +11,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,24 @@ from . import gate
 DEMO = "demo"
 """The provider that is this worker's own scripted model."""
 NO_KEY = "no-key-required"
+_MODULES = (
+    "run_agent",
+    "hermes_state",
+    "hermes_logging",
+    "hermes_constants",
+    "hermes_cli.config",
+    "hermes_cli.runtime_provider",
+    "hermes_cli.tools_config",
+    "hermes_cli.fallback_config",
+    "gateway.session_context",
+    "tools.approval",
+    "tools.process_registry",
+    "tools.delegate_tool",
+    "agent.agent_init",
+    "agent.conversation_loop",
+    "agent.tool_executor",
+)
+_OWN = ("HERMES_SESSION_KEY", "TERMINAL_CWD")
 _CLOUDS = ("openrouter.ai", "anthropic.com", "openai.com")
 
 log = logging.getLogger(__name__)
@@ -28,32 +47,27 @@ log = logging.getLogger(__name__)
 def load() -> str:
     """Import all that a turn needs, with the gate closed; the agent's version. Raises ImportError, or RuntimeError for an unfit version."""
     os.environ["HERMES_DISABLE_LAZY_INSTALLS"] = "1"
-    gate.set_environment()
-    for name in (
-        "run_agent",
-        "hermes_state",
-        "hermes_logging",
-        "hermes_constants",
-        "hermes_cli.config",
-        "hermes_cli.runtime_provider",
-        "hermes_cli.tools_config",
-        "hermes_cli.fallback_config",
-        "gateway.session_context",
-        "tools.approval",
-        "tools.process_registry",
-        "tools.delegate_tool",
-        "agent.agent_init",
-        "agent.conversation_loop",
-        "agent.tool_executor",
-    ):
-        importlib.import_module(name)
-    gate.set_environment()
+    with _own_environment():
+        for name in _MODULES:
+            importlib.import_module(name)
     gate.close()
     _forget_demo_windows()
     try:
         return importlib.metadata.version("hermes-agent")
     except importlib.metadata.PackageNotFoundError:
         return ""
+
+
+@contextlib.contextmanager
+def _own_environment() -> Iterator[None]:
+    """Keep what this worker has set where the agent reads the profile's `.env`, which overrides the process environment."""
+    own = {name: os.environ[name] for name in _OWN if name in os.environ}
+    gate.set_environment()
+    try:
+        yield
+    finally:
+        os.environ.update(own)
+        gate.set_environment()
 
 
 def _forget_demo_windows() -> None:
@@ -209,11 +223,11 @@ def discover_servers() -> None:
         return
     from tools.mcp_tool import discover_mcp_tools
 
-    try:
-        discover_mcp_tools()
-    except Exception:
-        log.exception("MCP servers")
-    gate.set_environment()
+    with _own_environment():
+        try:
+            discover_mcp_tools()
+        except Exception:
+            log.exception("MCP servers")
 
 
 def database() -> Any:
