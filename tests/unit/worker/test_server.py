@@ -112,7 +112,8 @@ def test_a_first_line_that_is_no_attach_ends_the_connection(make: Make) -> None:
     rig.close()
 
 
-def test_frames_after_the_last_committed_one_come_again(make: Make) -> None:
+def test_frames_after_the_last_committed_one_come_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ACK_WAIT", 0.2)
     rig = make().start()
     for i in range(5):
         rig.spool.add({"k": "note", "run": "r", "level": "info", "t": str(i)})

@@ -19,11 +19,13 @@ from typing import Any
 from . import frames
 from .agent import Order, Session
 from .memory import own_memory
-from .spool import Spool
+from .spool import Kept, Spool
 
 OUT_LIMIT = 64 * 1024
 """Bytes prepared for sending ahead of the socket; a reply waits behind no more."""
 SENDS_AT_ONCE = 4
+JOIN_S = 0.004
+"""Seconds in which text is joined after some was sent; words at reading pace come further apart and are not delayed."""
 ACK_WAIT = 3.0
 """Seconds a leaving worker waits for its last acknowledgement."""
 STOP_WAIT = 10.0
@@ -131,6 +133,7 @@ class Server:
         self._terminated_at = 0.0
         self._interrupted = self._abandoned = False
         self._leaving_at = 0.0
+        self._join_until = 0.0
 
     def listen(self) -> None:
         """Bind the socket, and rename it into place only when it answers. Raises OSError."""
@@ -210,9 +213,11 @@ class Server:
         if self._leaving_at or self._terminated_at:
             return 0.1
         until = self._next_file_check
+        if self._peer is not None and not self._peer.out and self._spool.growing():
+            until = min(until, self._join_until)
         if not self._session.busy():
             until = min(until, self._leave_time())
-        return max(0.01, until - now)
+        return max(0.001, until - now)
 
     def _file_is_ours(self) -> bool:
         try:
@@ -348,7 +353,7 @@ class Server:
                 else:
                     peer.out += piece
                 continue
-            kept = self._spool.next(peer.sent)
+            kept = self._next(peer.sent)
             if kept is None:
                 return
             line = self._spool.read(kept)
@@ -357,6 +362,16 @@ class Server:
             else:
                 peer.out += line
             peer.sent = kept.n
+
+    def _next(self, sent: int) -> Kept | None:
+        """The next frame to send. Text that grows fast is taken at most every `JOIN_S`: a frame costs more than its words."""
+        kept = self._spool.next(sent, seal=False)
+        now = time.monotonic()
+        if kept is None and now >= self._join_until:
+            kept = self._spool.next(sent)
+            if kept is not None:
+                self._join_until = now + JOIN_S
+        return kept
 
     # Controls.
 

@@ -35,7 +35,8 @@ class Kept:
 
 
 class Spool:
-    """The numbered frames of one worker. Agent threads add, the socket thread takes and acknowledges; `wake` follows each."""
+    """The numbered frames of one worker. Agent threads add, the socket thread takes and acknowledges; `wake` follows
+    what begins a frame."""
 
     def __init__(self, spill: Path, wake: Callable[[], None], memory_limit: int = MEMORY_LIMIT, hard_limit: int = HARD_LIMIT) -> None:
         self._spill = spill
@@ -80,22 +81,28 @@ class Spool:
             self._hold()
             if run in self._ended:
                 return
-            if self._tail != (kind, run) or self._length + len(text) > DELTA_LIMIT:
+            begun = self._tail != (kind, run) or self._length + len(text) > DELTA_LIMIT
+            if begun:
                 self._seal()
                 self._tail = (kind, run)
             self._pieces.append(text)
             self._length += len(text)
-        self._wake()
+        if begun:
+            self._wake()
 
     # What the socket thread calls; none of it waits.
 
-    def next(self, after: int) -> Kept | None:
-        """The first kept frame above `after`, sealing the growing text if there is no other."""
+    def next(self, after: int, *, seal: bool = True) -> Kept | None:
+        """The first kept frame above `after`; if there is no other and `seal`, the text that was still growing."""
         with self._changed:
             wanted = max(after + 1, self._first)
-            if wanted > self._last:
+            if wanted > self._last and seal:
                 self._seal()
             return self._kept.get(wanted)
+
+    def growing(self) -> bool:
+        """Whether there is text that has no number yet."""
+        return self._tail is not None
 
     def read(self, kept: Kept) -> bytes:
         """The line of a frame that is still kept. Raises OSError when the spill file cannot be read."""
