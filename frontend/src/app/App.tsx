@@ -39,6 +39,7 @@ export function App() {
       current={route}
       linkTo={linkTo}
       onNew={startNew}
+      onClose={narrow ? () => setDrawer(false) : undefined}
       onChosen={() => setDrawer(false)}
       footer={<PaneFooter connection={connection} status={status} />}
     />

@@ -13,33 +13,31 @@ interface AnswerProps {
 }
 
 export const Answer = memo(function Answer({ parts, live, pending }: AnswerProps) {
-  const lastText = parts.findLast((part) => part.kind === "text");
   return (
     <article className={styles.answer} aria-label="Answer" data-message="assistant">
       {parts.map((part, index) => (
         <PartView
           key={part.key}
           part={part}
-          live={live}
           pending={pending}
           newest={live && index === parts.length - 1}
-          copyable={!live && part === lastText}
+          copyable={!live && index === parts.length - 1}
         />
       ))}
     </article>
   );
 });
 
-interface PartViewProps extends Omit<AnswerProps, "parts"> {
+interface PartViewProps extends Omit<AnswerProps, "parts" | "live"> {
   part: Part;
   newest: boolean;
   copyable: boolean;
 }
 
-function PartView({ part, live, pending, newest, copyable }: PartViewProps) {
+function PartView({ part, pending, newest, copyable }: PartViewProps) {
   switch (part.kind) {
     case "steps":
-      return <StepGroup id={part.key} steps={part.steps} live={live} pending={pending} newest={newest} />;
+      return <StepGroup id={part.key} steps={part.steps} pending={pending} newest={newest} />;
     case "end":
       return part.row.error ? <Ending error={part.row.error} /> : <p>{part.row.content}</p>;
     case "text":

@@ -20,11 +20,11 @@ function FailureCard({ error }: { error: RunError }) {
   const { label, message, hint, details } = error;
   return (
     <section className={styles.failure} aria-label="Failure" data-ending="failed" data-failure={error.type}>
-      <h3>
+      <p className={styles.label}>
         <TriangleAlert size={16} strokeWidth={1.75} aria-hidden />
         {label}
-      </h3>
-      <p>{message} What the agent did until then is kept.</p>
+      </p>
+      <p className={styles.happened}>{message} What the agent did until then is kept.</p>
       {hint ? <p className={styles.hint}>{withCode(hint)}</p> : null}
       {details ? (
         <details>

@@ -17,5 +17,5 @@ function toolPhase(state: RunState, tid: string): string {
   const call = calls.findLast(({ id }) => id === tid);
   if (call === undefined) return "Using a tool";
   const { topic, doing } = describe(call.function.name, readArgs(call.function.arguments));
-  return topic === "command" && doing === "Running" ? "Running a command" : doing.replace(/ for$/, "");
+  return topic === "command" && doing === "Running" ? "Running a command" : doing;
 }

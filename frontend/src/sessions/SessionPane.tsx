@@ -1,4 +1,4 @@
-import { Plus } from "lucide-react";
+import { Plus, X } from "lucide-react";
 import { Fragment } from "react";
 import type { SessionRow } from "../api/types";
 import { ago, exactTime } from "../ui/format";
@@ -17,18 +17,26 @@ interface SessionPaneProps {
   /** Address of a session's page. */
   linkTo: (session: string) => string;
   onNew: () => void;
+  /** Given where the pane lies over the page. */
+  onClose?: (() => void) | undefined;
   onChosen: () => void;
   footer: React.ReactNode;
 }
 
-export function SessionPane({ current, linkTo, onNew, onChosen, footer }: SessionPaneProps) {
+export function SessionPane({ current, linkTo, onNew, onClose, onChosen, footer }: SessionPaneProps) {
   return (
     <div className={styles.pane}>
       <div className={styles.top}>
-        <p className={styles.brand}>
+        <div className={styles.brand}>
           <Mark />
-          Propylon
-        </p>
+          <span>Propylon</span>
+          {onClose ? (
+            <button type="button" className={ui.iconButton} onClick={onClose}>
+              <X size={20} strokeWidth={1.75} aria-hidden />
+              <span className={ui.hidden}>Close</span>
+            </button>
+          ) : null}
+        </div>
         <button type="button" className={ui.button} onClick={onNew}>
           <Plus size={16} strokeWidth={1.75} aria-hidden />
           New session
@@ -42,7 +50,7 @@ export function SessionPane({ current, linkTo, onNew, onChosen, footer }: Sessio
   );
 }
 
-function SessionList({ current, linkTo, onChosen }: Omit<SessionPaneProps, "footer" | "onNew">) {
+function SessionList({ current, linkTo, onChosen }: Pick<SessionPaneProps, "current" | "linkTo" | "onChosen">) {
   const { sessions, isPending, isError, hasNextPage, isFetchingNextPage, fetchNextPage, refetch } = useSessions();
   const now = useNow(MINUTE_MS);
   if (isPending) return <Skeletons />;

@@ -23,6 +23,8 @@ export function Composer({ workspace, onSend }: ComposerProps) {
   const sending = useThread((state) => state.sending !== null);
   const field = useGrowingField(draft);
   const byFinger = useMedia("(pointer: coarse)");
+  const narrow = useMedia("(max-width: 560px)");
+  const place = folderName(workspace) || "your files";
   const [nudged, setNudged] = useState(false);
   useStopKey(running);
   useFocusOnOpen(field, session, byFinger);
@@ -54,7 +56,7 @@ export function Composer({ workspace, onSend }: ComposerProps) {
           ref={field}
           rows={1}
           aria-label="Message"
-          placeholder={`Ask about ${folderName(workspace) || "your files"} or tell the agent what to do`}
+          placeholder={narrow ? `Ask about ${place}` : `Ask about ${place} or tell the agent what to do`}
           value={draft}
           onChange={(event) => {
             setNudged(false);

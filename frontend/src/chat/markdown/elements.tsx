@@ -1,4 +1,4 @@
-import { ImageIcon } from "lucide-react";
+import { ImageIcon, Square, SquareCheck } from "lucide-react";
 import { createContext, type ReactNode, useContext } from "react";
 import type { Components } from "react-markdown";
 import { CodeBlock } from "./CodeBlock";
@@ -50,10 +50,15 @@ function Pre({ node }: { node?: unknown }) {
 }
 
 const Table = ({ children }: { children?: ReactNode }) => (
-  // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled region must be reachable by keyboard
-  <section className={styles.table} aria-label="Table" tabIndex={0}>
+  // biome-ignore lint/a11y: a scrolled box must be reachable by keyboard and is no landmark
+  <div className={styles.table} role="group" aria-label="Table" tabIndex={0}>
     <table>{children}</table>
-  </section>
+  </div>
 );
 
-export const elements: Components = { a: Link, img: Image, pre: Pre, table: Table } as Components;
+const Checkbox = ({ checked }: { checked?: boolean | undefined }) => {
+  const Icon = checked ? SquareCheck : Square;
+  return <Icon size={16} strokeWidth={1.75} role="img" aria-label={checked ? "Done:" : "Open:"} />;
+};
+
+export const elements: Components = { a: Link, img: Image, pre: Pre, table: Table, input: Checkbox } as Components;

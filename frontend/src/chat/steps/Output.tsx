@@ -6,15 +6,15 @@ import styles from "./steps.module.css";
 
 /** Text of a tool, scrolled inside; what came last is seen first. */
 export function Output({ text, label, fromEnd }: { text: string; label: string; fromEnd: boolean }) {
-  const box = useRef<HTMLElement>(null);
+  const box = useRef<HTMLDivElement>(null);
   const runs = useMemo(() => readAnsi(text), [text]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new text starts at its end again
   useLayoutEffect(() => {
     if (fromEnd && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [fromEnd, text]);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled region must be reachable by keyboard
-    <section ref={box} className={styles.output} tabIndex={0} aria-label={label}>
+    // biome-ignore lint/a11y: a scrolled box must be reachable by keyboard and is no landmark
+    <div ref={box} className={styles.output} role="group" tabIndex={0} aria-label={label}>
       <pre>
         {runs.map((run, index) =>
           run.colour === null && !run.bold ? (
@@ -27,14 +27,14 @@ export function Output({ text, label, fromEnd }: { text: string; label: string; 
           ),
         )}
       </pre>
-    </section>
+    </div>
   );
 }
 
 export function Diff({ lines }: { lines: DiffLine[] }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled region must be reachable by keyboard
-    <section className={classes(styles.output, styles.diff)} tabIndex={0} aria-label="Changes">
+    // biome-ignore lint/a11y: a scrolled box must be reachable by keyboard and is no landmark
+    <div className={classes(styles.output, styles.diff)} role="group" tabIndex={0} aria-label="Changes">
       <pre>
         {lines.map(({ sign, text }, index) => (
           <span
@@ -48,6 +48,6 @@ export function Diff({ lines }: { lines: DiffLine[] }) {
           </span>
         ))}
       </pre>
-    </section>
+    </div>
   );
 }

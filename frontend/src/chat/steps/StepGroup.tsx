@@ -1,4 +1,4 @@
-import { Info, ListChecks, Minimize2, Sparkles, TriangleAlert } from "lucide-react";
+import { ChevronRight, Info, ListChecks, Minimize2, Sparkles, TriangleAlert } from "lucide-react";
 import { memo, useState } from "react";
 import type { Notice } from "../../api/types";
 import { classes } from "../../ui/classes";
@@ -13,14 +13,17 @@ import { ToolStep } from "./ToolStep";
 interface StepGroupProps {
   id: string;
   steps: readonly Step[];
-  live: boolean;
   pending: readonly string[];
-  /** True while the newest thing of a live run is the last step here. */
+  /** True while the run is at these steps. */
   newest: boolean;
 }
 
-/** Steps one below the other while the run lives; folded to one line afterwards, except those that went wrong. */
-export function StepGroup({ id, steps, live, pending, newest }: StepGroupProps) {
+/**
+ * Steps one below the other while the agent is at them; folded to one line once it goes on to write, except those that
+ * went wrong. Folding then, and not at the end of the run, keeps the answer where it is read.
+ */
+export function StepGroup({ id, steps, pending, newest }: StepGroupProps) {
+  const live = newest || steps.some((step) => step.kind === "tool" && pending.includes(step.call.id));
   const [open, toggle] = useDisclosure(`group ${id}`, useHeldOpen(live));
   const foldable = steps.filter((step) => !mustStay(step));
   const folds = !live && foldable.length > 1;
@@ -61,7 +64,7 @@ function Summary({ steps, open, toggle }: { steps: readonly Step[]; open: boolea
     <button type="button" className={classes(styles.line, styles.summary)} aria-expanded={open} onClick={toggle}>
       <ListChecks size={16} strokeWidth={1.75} aria-hidden className={styles.icon} />
       <span>{text}</span>
-      <span className={styles.fold}>{open ? "Hide" : "Show"}</span>
+      <ChevronRight size={14} strokeWidth={1.75} aria-hidden className={styles.chevron} />
     </button>
   );
 }

@@ -65,6 +65,8 @@ interface CutTextProps {
   read?: (text: string) => { text: string; note: string };
 }
 
+const title = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
+
 const plain = (text: string) => ({ text, note: "" });
 
 function CutText({ label, tool, part, text, full, read = plain }: CutTextProps) {
@@ -81,7 +83,7 @@ function CutText({ label, tool, part, text, full, read = plain }: CutTextProps) 
   return (
     <section className={styles.part}>
       <header>
-        <span>{label}</span>
+        <span>{title(label)}</span>
         <CopyButton text={() => shown.text} label={`Copy ${label}`} />
       </header>
       {shown.note ? <p className={styles.note}>{shown.note}</p> : null}

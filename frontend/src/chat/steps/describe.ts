@@ -30,7 +30,7 @@ const WORDS: Record<string, Words> = {
   read_file: ["read", "Reading", "Read", named("path")],
   write_file: ["edit", "Writing", "Wrote", named("path")],
   patch: ["edit", "Editing", "Edited", (args) => named("path")(args) || patchedFile(text(args.patch))],
-  search_files: ["search", "Searching for", "Searched for", named("pattern")],
+  search_files: ["search", "Searching", "Searched", named("pattern")],
   session_search: ["search", "Searching past sessions for", "Searched past sessions for", named("query")],
   web_search: ["web", "Searching the web for", "Searched the web for", named("query")],
   x_search: ["web", "Searching X for", "Searched X for", named("query")],
