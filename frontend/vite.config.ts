@@ -1,10 +1,11 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
+import { budget } from "./src/testing/budget.ts";
 import { mockServer } from "./src/testing/mock/plugin.ts";
 
 export default defineConfig(({ mode }) => ({
   base: "./",
-  plugins: [react(), ...(mode === "mock" ? [mockServer()] : [])],
+  plugins: [react(), budget(), ...(mode === "mock" ? [mockServer()] : [])],
   build: {
     assetsInlineLimit: 0,
     target: ["chrome123", "firefox128", "safari17.5"],

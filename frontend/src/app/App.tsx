@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { useHashLocation } from "wouter/use-hash-location";
+import type { SessionRow } from "../api/types";
 import { Chat } from "../chat/Chat";
 import { openSession } from "../live/thread";
 import { useThread } from "../live/thread-store";
@@ -11,7 +12,7 @@ import { useMedia } from "../ui/useMedia";
 import styles from "./app.module.css";
 import { ConnectionLine } from "./ConnectionLine";
 import { useConnection } from "./connection";
-import { Header } from "./Header";
+import { Header, NEW_TITLE } from "./Header";
 import { PaneFooter } from "./PaneFooter";
 import { setPane, usePreferences } from "./preferences";
 import { linkTo, pathOf, sessionOf } from "./routes";
@@ -58,7 +59,7 @@ export function App() {
       )}
       <main className={styles.main}>
         <Header
-          title={route === null ? "New session" : (session?.title ?? "")}
+          title={titleOf(route, session)}
           model={model}
           paneOpen={narrow ? drawer : pane}
           onTogglePane={() => (narrow ? setDrawer(true) : setPane(!pane))}
@@ -73,6 +74,13 @@ export function App() {
       </main>
     </div>
   );
+}
+
+/** A session without a name yet is a new one to its reader. */
+function titleOf(route: string | null, session: SessionRow | null): string {
+  if (route === null) return NEW_TITLE;
+  if (session === null) return "";
+  return session.title === "Untitled" ? NEW_TITLE : session.title;
 }
 
 /** Opens the session of the address; its row is the list's where the list has it, because that one is kept fresh. */

@@ -6,6 +6,8 @@ import ui from "../ui/ui.module.css";
 import styles from "./app.module.css";
 import { RUN_STATE_WORDS, useRunState } from "./run-state";
 
+export const NEW_TITLE = "New session";
+
 interface HeaderProps {
   title: string;
   model: { model: string; model_provider: string };
@@ -16,7 +18,7 @@ interface HeaderProps {
 export function Header({ title, model, paneOpen, onTogglePane }: HeaderProps) {
   const state = useRunState();
   useEffect(() => {
-    document.title = title && title !== "New session" ? `${title} · Propylon` : "Propylon";
+    document.title = title && title !== NEW_TITLE ? `${title} · Propylon` : "Propylon";
   }, [title]);
   return (
     <header className={styles.header}>
