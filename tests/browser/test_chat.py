@@ -1,0 +1,129 @@
+"""The built page, the real server, the real agent, a real Chromium."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+
+import pytest
+from browser.pages import ChatPage
+from playwright.async_api import Browser, expect
+from support.process import ServerProcess, script
+
+
+async def test_a_new_user_lists_the_files_with_a_reload_and_a_second_tab(browser: Browser, demo: ServerProcess) -> None:
+    chat = await ChatPage.open(browser, demo.base)
+    await chat.say("list the files here")
+    await chat.answers("Let me look")
+    await chat.page.reload()
+    second = await ChatPage.open(browser, chat.page.url)
+    for page in (chat, second):
+        await page.answers("notes.txt")
+        await page.used("terminal")
+        await page.is_at_rest()
+        await page.is_clean()
+    assert await chat.text() == await second.text()
+    await chat.page.reload()
+    await chat.answers("notes.txt")
+    assert (await chat.text()).count("notes.txt") == (await second.text()).count("notes.txt")
+    await expect(chat.page.get_by_role("navigation", name="Sessions")).to_contain_text("list the files here")
+
+
+async def test_a_reload_in_mid_stream_loses_and_doubles_nothing(browser: Browser, server: ServerProcess) -> None:
+    words = [f"word{number}" for number in range(200)]
+    chat = await ChatPage.open(browser, server.base)
+    await chat.say(script({"text": " ".join(words), "delay": 0.02}))
+    await chat.answers("word20 ")
+    second = await ChatPage.open(browser, chat.page.url)
+    for _ in range(3):
+        await asyncio.sleep(0.3)
+        await chat.page.reload()
+    for page in (chat, second):
+        await page.answers("word199")
+        await page.is_at_rest()
+        assert re.findall(r"word\d+", await page.answer.inner_text()) == words
+
+
+async def test_a_run_started_in_one_tab_shows_in_the_other(browser: Browser, server: ServerProcess) -> None:
+    first = await ChatPage.open(browser, server.base)
+    await first.say(script({"text": "the first answer"}))
+    await first.answers("the first answer")
+    await first.is_at_rest()
+    second = await ChatPage.open(browser, first.page.url)
+    await second.answers("the first answer")
+    await second.say(script({"text": "the second answer " * 30, "delay": 0.02}))
+    await first.answers("the second answer")
+    for page in (first, second):
+        await page.is_at_rest()
+    assert (await first.answer.inner_text()).strip() == (await second.answer.inner_text()).strip()
+
+
+async def test_stop_keeps_what_was_said(browser: Browser, server: ServerProcess) -> None:
+    chat = await ChatPage.open(browser, server.base)
+    await chat.say(script({"text": "again and again " * 300, "delay": 0.02}))
+    await chat.answers("again and again")
+    await chat.stop()
+    await chat.is_at_rest()
+    await chat.shows("Stopped")
+    said = await chat.text()
+    await chat.page.reload()
+    await chat.shows("Stopped")
+    assert (await chat.text()).count("again and again") == said.count("again and again") > 0
+    await chat.say(script({"text": "and on we go"}))
+    await chat.answers("and on we go")
+
+
+async def test_the_page_goes_on_when_the_server_comes_back(browser: Browser, server: ServerProcess) -> None:
+    words = [f"word{number}" for number in range(250)]
+    chat = await ChatPage.open(browser, server.base)
+    await chat.say(script({"text": " ".join(words), "delay": 0.02}))
+    await chat.answers("word20 ")
+    await server.stop(signal.SIGKILL)
+    await expect(chat.page.locator("[data-connection]").first).not_to_have_attribute("data-connection", "live", timeout=20_000)
+    await server.start()
+    await chat.answers("word249")
+    await chat.is_at_rest()
+    assert re.findall(r"word\d+", await chat.answer.inner_text()) == words
+
+
+async def test_a_denied_command_is_said_in_words(browser: Browser, server: ServerProcess) -> None:
+    (server.workspace / "build").mkdir()
+    chat = await ChatPage.open(browser, server.base)
+    await chat.say(script({"tools": [["terminal", {"command": "rm -rf build"}]]}, {"text": "I was not allowed to."}))
+    await chat.answers("I was not allowed to.")
+    await chat.shows(re.compile("denied|refused|not allowed|was not run", re.IGNORECASE))
+    assert (server.workspace / "build").is_dir()
+    await chat.is_clean()
+
+
+async def test_a_failure_says_what_to_do(browser: Browser, server: ServerProcess) -> None:
+    chat = await ChatPage.open(browser, server.base)
+    await chat.say(script({"error": [401, {"message": "no such key", "type": "invalid_request_error"}]}))
+    await chat.shows("The provider refused the key")
+    await chat.shows("hermes model")
+    await chat.is_clean()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+async def test_markdown_renders_under_the_strict_policy(browser: Browser, demo: ServerProcess, scheme: str, width: int) -> None:
+    chat = await ChatPage.open(browser, demo.base, viewport={"width": width, "height": 844}, color_scheme=scheme)
+    await chat.say("show me markdown")
+    await expect(chat.conversation.locator("table").first).to_be_visible(timeout=30_000)
+    await chat.is_at_rest()
+    await expect(chat.conversation.locator("pre").first).to_be_visible()
+    await chat.is_clean()
+
+
+async def test_text_of_the_model_is_never_markup(browser: Browser, server: ServerProcess) -> None:
+    evil = '<img src="x" onerror="window.__ran=1"><script>window.__ran=1</script> [link](javascript:window.__ran=1) ![x](http://127.0.0.1:9/p.png)'
+    chat = await ChatPage.open(browser, server.base)
+    asked: list[str] = []
+    chat.page.on("request", lambda request: asked.append(request.url))
+    await chat.say(script({"text": f"{evil} end"}))
+    await chat.answers("end")
+    await chat.is_at_rest()
+    assert await chat.page.evaluate("window.__ran") is None
+    assert all(url.startswith(server.base) for url in asked)
+    assert await chat.page.locator("a[href^=javascript]").count() == 0
