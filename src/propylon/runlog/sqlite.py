@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from propylon.errors import StoreUnusable
 from propylon.events import Event, decode, encode
@@ -44,6 +44,15 @@ PRAGMA user_version = {VERSION};
 """
 
 
+class _Append(NamedTuple):
+    """One call of `append` that waits for its commit; cancelled while it waits, it is committed all the same."""
+
+    channel: Channel
+    records: list[Record]
+    mark: int
+    committed: asyncio.Future[None]
+
+
 class SqliteRunLog:
     """Made by `open`; used from one event loop."""
 
@@ -53,8 +62,7 @@ class SqliteRunLog:
         self._next_id: int = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM ev").fetchone()[0]
         self._numbers: dict[str, int] = {}
         self._channels: OrderedDict[str, Channel] = OrderedDict()
-        self._pending: list[tuple[Channel, list[Record], int]] = []
-        self._commit: asyncio.Future[None] | None = None
+        self._pending: list[_Append] = []
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="runlog-read")
         self._reading: sqlite3.Connection | None = None
         self._dirty = threading.Event()
@@ -112,24 +120,24 @@ class SqliteRunLog:
             return channel.last
         start = channel.claimed + 1
         channel.claimed += len(events)
-        self._pending.append((channel, [Record(start + i, event) for i, event in enumerate(events)], mark))
-        if self._commit is None:
-            loop = asyncio.get_running_loop()
-            self._commit = loop.create_future()
+        loop = asyncio.get_running_loop()
+        if not self._pending:
             loop.call_soon(self._flush)
-        await asyncio.shield(self._commit)
+        waiting = _Append(channel, [Record(start + i, event) for i, event in enumerate(events)], mark, loop.create_future())
+        self._pending.append(waiting)
+        await waiting.committed
         return channel.last
 
     def _flush(self) -> None:
         pending, self._pending = self._pending, []
-        committed, self._commit = self._commit, None
-        assert committed is not None
+        if not pending:
+            return
         rows: list[tuple[int, int, int, int, str, bytes]] = []
         next_id = self._next_id
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                for channel, records, mark in pending:
+                for channel, records, mark, _ in pending:
                     number = self._numbers.get(channel.run) or self._register(channel.run, next_id)
                     for record in records:
                         data = encode(record.event)
@@ -147,19 +155,22 @@ class SqliteRunLog:
                 raise
         except Exception as error:
             log.exception("events could not be stored")
-            for channel, _, _ in pending:
+            for channel, _, _, committed in pending:
                 channel.claimed = channel.last
                 if channel.last == 0:
                     self._numbers.pop(channel.run, None)
-            committed.set_exception(OSError(f"The run log {self._path.name} cannot be written: {error}"))
-            committed.exception()
+                if not committed.done():
+                    committed.set_exception(OSError(f"The run log {self._path.name} cannot be written: {error}"))
+                    committed.exception()
             return
         self._next_id = next_id
-        for channel, records, mark in pending:
+        for channel, records, mark, committed in pending:
             channel.publish(records, mark)
             channel.trim(HELD_LIVE)
-        committed.set_result(None)
-        self._dirty.set()
+            if not committed.done():
+                committed.set_result(None)
+        if not self._dirty.is_set():
+            self._dirty.set()
 
     def _register(self, run: str, first: int) -> int:
         number = self._db.execute("INSERT INTO run (id, first) VALUES (?, ?)", (run, first)).lastrowid
@@ -183,8 +194,7 @@ class SqliteRunLog:
 
     async def close(self) -> None:
         """Commit what is pending and leave one file without a write-ahead log."""
-        if self._commit is not None:
-            await asyncio.shield(self._commit)
+        self._flush()
         self._closing.set()
         self._dirty.set()
         await asyncio.to_thread(self._checkpointer.join)

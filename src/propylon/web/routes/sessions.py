@@ -44,8 +44,10 @@ async def open_session(
     msg_limit: Annotated[int | None, Query(ge=1)] = None,
     msg_before: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
-    """A session with its last rows, or those before an absolute index."""
+    """A session with its last rows, or those before an absolute index. Opening it makes its agent ready in the background."""
     detail = await given.sessions.open(session_id, limit=msg_limit, before=msg_before, with_messages=messages)
+    if messages and msg_before is None:
+        given.prepare(await given.sessions.get(session_id))
     return reply({"session": detail})
 
 

@@ -110,6 +110,9 @@ class Turn:
     @logged
     def text(self, delta: str | None) -> None:
         """A piece of the answer; None ends a segment and says nothing."""
+        if delta and not self._streamed and not self._tids:
+            # A warm agent may still owe the paragraph break of a turn that was stopped after its tools.
+            delta = delta.lstrip("\n")
         if delta:
             self._streamed.append(delta)
             self._tail.append(delta)
