@@ -58,7 +58,13 @@ function show(detail: SessionDetail): void {
 export async function refresh(): Promise<void> {
   const { sessionId, phase, sending } = thread();
   if (sessionId === null || phase !== "ready" || sending !== null) return;
-  await load(sessionId, leave.signal);
+  const { signal } = leave;
+  try {
+    const detail = await readSession(sessionId, undefined, signal);
+    if (!signal.aborted && thread().sending === null) show(detail);
+  } catch {
+    // What is shown stays; the next change or the next connection reads again.
+  }
 }
 
 export async function loadOlder(): Promise<void> {
@@ -116,12 +122,24 @@ function settle(run: string, how: "ended" | "gone"): void {
     set((state) => ({ rows: withRun(state.rows, run, rows), live: null, line: "live", outcome }));
     return;
   }
-  const { signal } = leave;
-  setTimeout(() => {
-    if (signal.aborted) return;
-    set({ live: null, line: "live" });
-    void refresh();
-  }, GONE_PAUSE_MS);
+  void replaceLost(run, leave.signal);
+}
+
+/** Reads what the server has of a run whose stream it no longer has. What was shown stays until then. */
+async function replaceLost(run: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && thread().live?.run === run) {
+    await new Promise((resolve) => setTimeout(resolve, GONE_PAUSE_MS));
+    const { sessionId } = thread();
+    if (signal.aborted || sessionId === null) return;
+    try {
+      const detail = await readSession(sessionId, undefined, signal);
+      if (signal.aborted) return;
+      set({ live: null, line: "live" });
+      show(detail);
+    } catch {
+      // Asked again after the pause.
+    }
+  }
 }
 
 /** Sends a message; a new session comes into being with its first, and `opened` is told its id. */
@@ -155,7 +173,10 @@ async function deliver(session: string, text: string): Promise<void> {
   const again = unsure?.session === session && unsure.text === text;
   const key = again && unsure ? unsure.key : crypto.randomUUID();
   unsure = { session, text, key };
-  const started = await startRun(session, text, key);
+  const started = await startRun(session, text, key).catch((error: unknown) => {
+    if (error instanceof ApiError && error.status >= 400 && error.status < 500) unsure = null;
+    throw error;
+  });
   unsure = null;
   if (thread().sessionId !== session) return;
   const { stream_id: run, message_id, pending_started_at } = started;
