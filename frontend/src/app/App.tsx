@@ -2,6 +2,7 @@ import { useEffect, useState } from "react";
 import { useHashLocation } from "wouter/use-hash-location";
 import type { SessionRow } from "../api/types";
 import { Chat } from "../chat/Chat";
+import { isCut, useConnection } from "../live/page-connection";
 import { openSession } from "../live/thread";
 import { useThread } from "../live/thread-store";
 import { useServerStatus, useSessions } from "../sessions/queries";
@@ -11,7 +12,6 @@ import { Drawer } from "../ui/Drawer";
 import { useMedia } from "../ui/useMedia";
 import styles from "./app.module.css";
 import { ConnectionLine } from "./ConnectionLine";
-import { useConnection } from "./connection";
 import { Header, NEW_TITLE } from "./Header";
 import { PaneFooter } from "./PaneFooter";
 import { setPane, usePreferences } from "./preferences";
@@ -61,6 +61,7 @@ export function App() {
         <Header
           title={titleOf(route, session)}
           model={model}
+          cut={isCut(connection)}
           paneOpen={narrow ? drawer : pane}
           onTogglePane={() => (narrow ? setDrawer(true) : setPane(!pane))}
         />

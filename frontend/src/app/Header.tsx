@@ -11,12 +11,15 @@ export const NEW_TITLE = "New session";
 interface HeaderProps {
   title: string;
   model: { model: string; model_provider: string };
+  /** Whether the connection is lost, so that what the agent does is not known. */
+  cut: boolean;
   paneOpen: boolean;
   onTogglePane: () => void;
 }
 
-export function Header({ title, model, paneOpen, onTogglePane }: HeaderProps) {
+export function Header({ title, model, cut, paneOpen, onTogglePane }: HeaderProps) {
   const state = useRunState();
+  const unknown = cut && (state === "running" || state === "stopping");
   useEffect(() => {
     document.title = title && title !== NEW_TITLE ? `${title} · Propylon` : "Propylon";
   }, [title]);
@@ -29,8 +32,8 @@ export function Header({ title, model, paneOpen, onTogglePane }: HeaderProps) {
       <h1 className={styles.title} title={title}>
         {title}
       </h1>
-      <span className={classes(styles.state, styles[state])} data-testid="run-state">
-        {RUN_STATE_WORDS[state]}
+      <span className={classes(styles.state, !unknown && styles[state])} data-testid="run-state">
+        {unknown ? "No connection" : RUN_STATE_WORDS[state]}
       </span>
       <Model {...model} />
     </header>

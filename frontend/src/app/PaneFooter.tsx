@@ -1,10 +1,10 @@
 import { Monitor, Moon, Sun } from "lucide-react";
 import type { ServerStatus } from "../api/types";
 import type { LineState } from "../live/connection";
+import { CONNECTION_WORDS } from "../live/page-connection";
 import { classes } from "../ui/classes";
 import ui from "../ui/ui.module.css";
 import styles from "./app.module.css";
-import { CONNECTION_WORDS } from "./connection";
 import { setTheme, type Theme, usePreferences } from "./preferences";
 
 export function PaneFooter({ connection, status }: { connection: LineState; status: ServerStatus | undefined }) {

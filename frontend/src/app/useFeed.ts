@@ -1,9 +1,9 @@
 import { useEffect } from "react";
+import { useFeedLine } from "../live/page-connection";
 import { followSessions } from "../live/session-feed";
 import { onSessionsChanged, refresh } from "../live/thread";
 import { useThread } from "../live/thread-store";
 import { queries, refreshSessions } from "../sessions/queries";
-import { useFeedLine } from "./connection";
 
 /** Keeps the page in step with other tabs and devices; after a gap everything shown is read again. */
 export function useFeed(): void {

@@ -14,7 +14,7 @@ interface AnswerProps {
 
 export const Answer = memo(function Answer({ parts, live, pending }: AnswerProps) {
   return (
-    <article className={styles.answer} aria-label="Answer" data-message="assistant">
+    <article className={styles.answer} aria-label="The agent answered" data-message="assistant">
       {parts.map((part, index) => (
         <PartView
           key={part.key}

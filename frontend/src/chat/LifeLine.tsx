@@ -1,4 +1,6 @@
+import { isCut, useConnection } from "../live/page-connection";
 import { useThread } from "../live/thread-store";
+import { classes } from "../ui/classes";
 import { wholeDuration } from "../ui/format";
 import { useServerNow } from "../ui/server-clock";
 import { useNow } from "../ui/useNow";
@@ -13,8 +15,17 @@ export function LifeLine() {
   const live = useThread((state) => state.live);
   const server = useServerNow();
   const now = useNow(1000);
+  const connection = useConnection();
   if (live === null) return null;
   const quiet = (now - live.heardAt) / 1000;
+  if (isCut(connection))
+    return (
+      <p className={styles.life} data-testid="life-line">
+        <span className={classes(styles.pulse, styles.still)} aria-hidden />
+        <span className={styles.phase}>No connection</span>
+        <span>last heard from the agent {wholeDuration(quiet)} ago</span>
+      </p>
+    );
   const phase = live.stopping ? "Stopping" : phaseOf(live.state);
   return (
     <p className={styles.life} data-testid="life-line">

@@ -11,7 +11,7 @@ interface UserMessageProps {
 
 export const UserMessage = memo(function UserMessage({ text, at, sending = false }: UserMessageProps) {
   return (
-    <article className={styles.message} aria-label="Your message" data-message="user" data-sending={sending}>
+    <article className={styles.message} aria-label="You wrote" data-message="user" data-sending={sending}>
       <p title={at ? exactTime(at) : undefined}>{text}</p>
       {sending ? <span className={styles.sending}>Sending</span> : null}
       <CopyButton text={() => text} label="Copy message" className={styles.copy ?? ""} />

@@ -1,7 +1,7 @@
 import { useSyncExternalStore } from "react";
 import { create } from "zustand";
-import type { LineState } from "../live/connection";
-import { useThread } from "../live/thread-store";
+import type { LineState } from "./connection";
+import { useThread } from "./thread-store";
 
 export const useFeedLine = create<{ line: LineState }>(() => ({ line: "connecting" }));
 
@@ -25,6 +25,9 @@ function watchOnline(changed: () => void): () => void {
     window.removeEventListener("offline", changed);
   };
 }
+
+/** True while nothing new can arrive, whatever the agent does meanwhile. */
+export const isCut = (line: LineState): boolean => line !== "live" && line !== "connecting";
 
 export const CONNECTION_WORDS: Record<LineState, string> = {
   connecting: "Connecting",
