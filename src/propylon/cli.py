@@ -13,7 +13,12 @@ from propylon.settings import Settings
 
 EXIT_UNUSABLE = 2
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Hermes Agent in a browser; nothing shown is ever lost.")
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Hermes Agent in a browser; nothing shown is ever lost.",
+)
 
 
 def _option(field: str) -> typer.models.OptionInfo:

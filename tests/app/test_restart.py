@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from app.conftest import Serve, saying
-from support.serving import collected, frames, new_session, rows, send
 
+from app.conftest import Serve, saying
 from propylon.events import StreamEnd, Token
 from propylon.runlog.sqlite import SqliteRunLog
 from propylon.runtimes.base import Batch, Controls, RunInput
+from support.serving import collected, frames, new_session, rows, send
 
 
 async def endless(run: RunInput, controls: Controls) -> AsyncIterator[Batch]:

@@ -3,17 +3,25 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, async_playwright
-from support.process import ServerProcess, scripted_model, server_process, short_folder, write_config
+
+from support.process import ServerProcess, server_process
 
 if importlib.util.find_spec("run_agent") is None:
     collect_ignore_glob = ["test_*.py"]
 
-QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+QUIET = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture
@@ -26,30 +34,9 @@ async def browser() -> AsyncGenerator[Browser]:
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    with short_folder() as path:
-        yield path
-
-
-@pytest.fixture
 async def demo(folder: Path) -> AsyncGenerator[ServerProcess]:
     """A server as a new user starts it: no provider configured."""
     async with server_process(folder) as process:
         (process.workspace / "notes.txt").write_text("hi\n")
-        await process.start()
-        yield process
-
-
-@pytest.fixture(scope="session")
-def model() -> Iterator[str]:
-    with scripted_model() as address:
-        yield address
-
-
-@pytest.fixture
-async def server(folder: Path, model: str) -> AsyncGenerator[ServerProcess]:
-    """A server whose agent asks the scripted model."""
-    async with server_process(folder) as process:
-        write_config(process.home, model)
         await process.start()
         yield process

@@ -7,8 +7,9 @@ import re
 import signal
 
 import pytest
-from browser.pages import ChatPage
 from playwright.async_api import Browser, expect
+
+from browser.pages import ChatPage
 from support.process import ServerProcess, script
 
 

@@ -9,8 +9,9 @@ import signal
 import time
 
 import httpx2
+
 from support.process import ServerProcess, script
-from support.serving import Frame, collected, frames, new_session, parsed, rows, send, text_of
+from support.serving import Frame, collected, first_token, frames, new_session, parsed, rows, send, text_of
 
 KILLS = 20
 
@@ -99,9 +100,7 @@ async def test_a_frozen_worker_is_ended(server: ServerProcess) -> None:
     async with server.client() as client:
         session = await new_session(client)
         run = await send(client, session, script({"text": "one two three " * 200, "delay": 0.01}))
-        async for frame in frames(client, run, after_seq=0):
-            if frame.event == "token":
-                break
+        await first_token(client, run)
         (note,) = server.workers()
         os.kill(note.pid, signal.SIGSTOP)
         found = await asyncio.wait_for(collected(client, run, after_seq=0), 20)
@@ -112,9 +111,7 @@ async def test_both_are_killed_and_the_run_is_closed_at_the_next_start(server: S
     async with server.client() as client:
         session = await new_session(client)
         run = await send(client, session, script({"text": "one two three " * 200, "delay": 0.01}))
-        async for frame in frames(client, run, after_seq=0):
-            if frame.event == "token":
-                break
+        await first_token(client, run)
     (note,) = server.workers()
     await server.stop(signal.SIGKILL)
     os.kill(note.pid, signal.SIGKILL)

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from support.process import ServerProcess, script
-from support.serving import collected, frames, new_session, rows, send, text_of
+from support.serving import collected, first_token, new_session, rows, send, text_of
 
 
 def serve(home: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -62,9 +63,7 @@ async def test_sigterm_closes_everything_and_leaves_live_runs_alone(server: Serv
         idle, busy = await new_session(client), await new_session(client)
         await collected(client, await send(client, idle, script({"text": "done"})))
         run = await send(client, busy, script({"text": "a b c d e f g h i j k l m n o p", "delay": 0.2}))
-        async for frame in frames(client, run, after_seq=0):
-            if frame.event == "token":
-                break
+        await first_token(client, run)
         assert len(server.workers()) == 2
     assert await server.stop(signal.SIGTERM) == 0, (server.folder / "server.log").read_text()
     assert sorted(path.name for path in server.state.glob("*.db*")) == ["app.db", "runlog.db"]

@@ -11,14 +11,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from support.process import ServerProcess, script, write_config
-from support.serving import collected, frames, new_session, send, text_of
 
 from propylon.runtimes.base import Context, Controls, RunInput
 from propylon.runtimes.hermes import processes
-from propylon.runtimes.hermes.pool import Limits, NoPlace, Pool, fingerprint
+from propylon.runtimes.hermes.configuration import fingerprint
+from propylon.runtimes.hermes.pool import Limits, NoPlace, Pool
 from propylon.runtimes.hermes.runtime import HermesRuntime
 from propylon.settings import Settings
+from support.process import ServerProcess, script, until, write_config
+from support.serving import collected, first_token, new_session, send, text_of
 
 
 @pytest.fixture
@@ -131,9 +132,7 @@ async def test_a_cancelled_run_on_a_frozen_worker_does_not_hold_the_session(serv
     async with server.client() as client:
         session = await new_session(client)
         run = await send(client, session, script({"text": "one two three " * 200, "delay": 0.02}))
-        async for frame in frames(client, run, after_seq=0):
-            if frame.event == "token":
-                break
+        await first_token(client, run)
         (note,) = server.workers()
         os.kill(note.pid, signal.SIGSTOP)
         assert (await client.post("/api/chat/cancel", json={"stream_id": run})).json()["cancelled"] is True
@@ -144,10 +143,7 @@ async def test_a_cancelled_run_on_a_frozen_worker_does_not_hold_the_session(serv
 
 
 async def gone(note: processes.WorkerNote) -> None:
-    deadline = time.monotonic() + 20
-    while processes.is_same(note):
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
+    await until(lambda: not processes.is_same(note))
 
 
 def test_the_agents_own_notes_in_its_configuration_do_not_count(tmp_path: Path) -> None:

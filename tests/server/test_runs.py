@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx2
 import psutil
 import pytest
-from support.process import ServerProcess, script, write_config
+
+from support.process import ServerProcess, script, until, write_config
 from support.serving import Frame, collected, frames, new_session, rows, send, text_of
 
 LOOK = 'echo "$HERMES_HOME|$HERMES_SESSION_KEY|$(pwd)"; sleep 0.5; echo "$HERMES_HOME|$HERMES_SESSION_KEY|$(pwd)"'
@@ -68,17 +69,13 @@ async def test_stop_while_a_command_runs_ends_the_command(server: ServerProcess)
         async for frame in frames(client, run, after_seq=0):
             if frame.event == "tool":
                 break
-        while not sleeping():
-            await asyncio.sleep(0.02)
+        await until(sleeping)
         assert (await client.post("/api/chat/cancel", json={"stream_id": run})).json()["cancelled"] is True
         tool = (await rows(client, session))[-2]
         assert tool["role"] == "tool" and tool["interrupted"] is True
         again = await collected(client, await send(client, session, script({"text": "on"})), after_seq=0)
         assert text_of(again) == "on"
-        deadline = time.monotonic() + 10
-        while sleeping():
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.05)
+        await until(lambda: not sleeping())
 
 
 def sleeping() -> list[int]:

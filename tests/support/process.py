@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,15 @@ def scripted_model() -> Iterator[str]:
 def write_config(home: Path, address: str, name: str = "fake-1") -> None:
     home.mkdir(parents=True, exist_ok=True)
     (home / "config.yaml").write_text(CONFIG.format(address=address, name=name))
+
+
+async def until(condition: Callable[[], object], within: float = 20.0) -> None:
+    """Waits for what no event tells: the state of another process."""
+    for _ in range(int(within / 0.02)):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"not so within {within} s")
 
 
 class ServerProcess:

@@ -78,6 +78,14 @@ async def frames(client: httpx2.AsyncClient, run: str, **params: Any) -> AsyncIt
             yield found
 
 
+async def first_token(client: httpx2.AsyncClient, run: str) -> Frame:
+    """Waits until the run has said something of its answer."""
+    async for frame in frames(client, run, after_seq=0):
+        if frame.event == "token":
+            return frame
+    raise AssertionError("the run ended without a word")
+
+
 async def parsed(answer: httpx2.Response) -> AsyncIterator[Frame]:
     number, event = 0, ""
     async for line in answer.aiter_lines():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -34,7 +35,7 @@ STREAM = b"".join(
 def test_frames_do_not_depend_on_how_the_bytes_arrive(cuts: list[int]) -> None:
     reader, found = FrameReader(), []
     edges = [0, *sorted(cuts), len(STREAM)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         found += reader.feed(STREAM[start:end])
     assert [type(frame).__name__ for frame in found] == ["Hello", "Text", "Tool", "Pong", "Result", "End"]
     assert isinstance(found[4], frames.Result) and (found[4].n, found[4].r) == (3, "long")

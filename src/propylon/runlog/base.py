@@ -6,13 +6,13 @@ them. Readers are cursors into one shared list: any number, any start, slow or f
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from propylon.errors import PropylonError
 from propylon.events import Event
+from propylon.waiters import Waiters
 
 
 class RunEnded(PropylonError):
@@ -91,7 +91,7 @@ class Channel:
         self.claimed = position.seq
         self.records: list[Record] = []
         self._bytes = 0
-        self._waiters: list[asyncio.Future[None]] = []
+        self.changed = Waiters()
 
     @property
     def first(self) -> int:
@@ -105,25 +105,12 @@ class Channel:
         self.mark = max(self.mark, mark)
         if records[-1].event.terminal:
             self.terminal = records[-1].event.kind
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self.changed.wake()
 
     def above(self, after: int) -> list[Record] | None:
         """What is held above the cursor, or None when some of it is no longer held."""
         start = after + 1 - self.first
         return self.records[start:] if start >= 0 else None
-
-    async def changed(self, within: float) -> None:
-        """Until the next publish or `within` seconds, whichever comes first."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        timer = asyncio.get_running_loop().call_later(within, _release, waiter)
-        try:
-            await waiter
-        finally:
-            timer.cancel()
 
     def trim(self, held: Held) -> None:
         """Forget the oldest records beyond `held`; a quarter more is let be, so that it costs little."""
@@ -134,11 +121,6 @@ class Channel:
             self._bytes -= self.records[drop].size
             drop += 1
         del self.records[:drop]
-
-
-def _release(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 class Reader:
@@ -154,7 +136,7 @@ class Reader:
         """All that is committed above the cursor, at once; waits at most `within` seconds for more and returns [] in silence."""
         records = await self._ready()
         if not records and not self.ended:
-            await self._channel.changed(within)
+            await self._channel.changed.wait(within)
             records = await self._ready()
         if records:
             self.after = records[-1].seq

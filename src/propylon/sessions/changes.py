@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
+
+from propylon.waiters import Waiters
 
 KEPT = 1024
 
@@ -24,15 +25,12 @@ class Changes:
     def __init__(self) -> None:
         self.version = 0
         self._kept: deque[Change] = deque(maxlen=KEPT)
-        self._waiters: list[asyncio.Future[None]] = []
+        self._told = Waiters()
 
     def tell(self, reason: str, session_id: str, **facts: Any) -> None:
         self.version += 1
         self._kept.append(Change(self.version, reason, session_id, facts))
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._told.wake()
 
     def since(self, version: int) -> list[Change]:
         """Changes above the version that are still kept."""
@@ -43,16 +41,5 @@ class Changes:
     async def next(self, version: int, within: float) -> list[Change]:
         """Changes above the version; waits at most `within` seconds for one and returns [] in silence."""
         if version >= self.version:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            timer = asyncio.get_running_loop().call_later(within, _release, waiter)
-            try:
-                await waiter
-            finally:
-                timer.cancel()
+            await self._told.wait(within)
         return self.since(version)
-
-
-def _release(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)

@@ -7,29 +7,26 @@ a worker has seen: notes beside the sockets tell whom to look for after a start.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import secrets
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import psutil
-import yaml
 
 from propylon import ids
 from propylon.runtimes.hermes import frames, processes
 from propylon.runtimes.hermes.connection import WorkerConnection, WorkerGone
-from propylon.runtimes.hermes.environment import agent_environment
+from propylon.runtimes.hermes.handle import WorkerHandle
 from propylon.runtimes.hermes.processes import WorkerNote
-from propylon.runtimes.hermes.template import Provider, Ready, Template
+from propylon.runtimes.hermes.template import Ready
+from propylon.runtimes.hermes.templates import Templates
 
 log = logging.getLogger(__name__)
 
-ACK_S = 0.05
 SOCKET_S = 10.0
 POLL_S = 0.002
 PING_S = 2.0
@@ -60,38 +57,6 @@ class NoPlace(Exception):
     """All places for workers are taken by runs."""
 
 
-class Worker:
-    """One living worker, as this server sees it."""
-
-    def __init__(self, note: WorkerNote, connection: WorkerConnection) -> None:
-        assert connection.hello is not None
-        self.note = note
-        self.connection = connection
-        self.context = connection.hello.context
-        self.turns = connection.hello.turns
-        self.run: str | None = None
-        self.used_at = asyncio.get_running_loop().time()
-        self._acknowledged = 0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def acknowledge(self, n: int) -> None:
-        """Soon, and in one message with what follows soon: the worker only needs it to forget."""
-        self._acknowledged = max(self._acknowledged, n)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(ACK_S, self._send_ack)
-
-    def _send_ack(self) -> None:
-        self._timer = None
-        self.connection.send("ack", n=self._acknowledged)
-
-
-@dataclass
-class _TemplateInUse:
-    template: Template
-    settings: str
-    used_at: float
-
-
 class Pool:
     """Owns every template and worker connection of this server."""
 
@@ -107,55 +72,31 @@ class Pool:
         limits: Limits,
     ) -> None:
         self._folder = folder
-        self._python = python
-        self._environment = environment
-        self._home_of = home_of
         self._epoch = epoch
         self._output = output.open("ab")
         self._limits = limits
-        self._templates: dict[str, _TemplateInUse] = {}
-        self._workers: dict[str, Worker] = {}
+        self._templates = Templates(python, environment, home_of, self._output, limits.template_idle_s)
+        self._workers: dict[str, WorkerHandle] = {}
         self._locks: dict[str, asyncio.Lock] = {}
-        self._draining: dict[asyncio.Task[None], Worker] = {}
+        self._draining: dict[asyncio.Task[None], WorkerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._place = asyncio.Condition()
         self._found = {note.id: note for note in processes.read_notes(folder)}
         self._housekeeping = asyncio.create_task(self._keep_house())
 
-    # Templates
-
     async def ready(self, profile: str) -> Ready:
         """The template's facts once it is warm. Raises TemplateFailed."""
-        return await self._template(profile).ready()
+        return await self._templates.of(profile).ready()
 
     def state(self, profile: str) -> str:
         """`starting`, `ready` or `failed`."""
-        return self._template(profile).state
+        return self._templates.of(profile).state
 
-    async def provider(self, profile: str) -> Provider:
-        """What the person configured. Raises TemplateFailed."""
-        return (await self.ready(profile)).provider
-
-    def _template(self, profile: str) -> Template:
-        """The profile's template; a new one when its configuration changed, or when the old one failed."""
-        home = self._home_of(profile)
-        settings = fingerprint(home)
-        now = asyncio.get_running_loop().time()
-        held = self._templates.get(profile)
-        if held is None or held.settings != settings or (held.template.state == "failed" and now - held.used_at > 1):
-            if held is not None:
-                self._background(held.template.close())
-            environment = agent_environment(self._environment, home)
-            template = Template.start(self._python, environment, self._output)
-            held = self._templates[profile] = _TemplateInUse(template, settings, now)
-        return held.template
-
-    # Workers
-
-    async def acquire(self, session: str, profile: str, workspace: Path, run: str | None) -> Worker:
+    async def acquire(self, session: str, profile: str, workspace: Path, run: str | None) -> WorkerHandle:
         """The session's worker, warm if it can be, and taken for `run` if one is named. Raises TemplateFailed, WorkerGone, NoPlace."""
         async with self._locks.setdefault(session, asyncio.Lock()):
             await self._drained(session)
-            settings = f"{fingerprint(self._home_of(profile))}:{workspace}"
+            settings = f"{self._templates.settings(profile)}:{workspace}"
             worker = self._workers.get(session)
             if worker is not None and self._fit(worker, settings):
                 worker.run = run or worker.run
@@ -168,7 +109,7 @@ class Pool:
             self._workers[session] = worker
             return worker
 
-    async def attach(self, session: str, run: str, mark: int) -> Worker | None:
+    async def attach(self, session: str, run: str, mark: int) -> WorkerHandle | None:
         """The worker that an earlier server left with this run, or None. Frames above `mark` follow."""
         for note in [note for note in self._found.values() if note.session == session]:
             worker = await self._connect(note, mark)
@@ -185,7 +126,7 @@ class Pool:
             self._settle(worker)
         return None
 
-    async def reattach(self, worker: Worker, mark: int) -> bool:
+    async def reattach(self, worker: WorkerHandle, mark: int) -> bool:
         """Connect again to a worker whose connection broke. False when it is gone."""
         for _ in range(20):
             if not processes.is_same(worker.note):
@@ -217,7 +158,7 @@ class Pool:
                 found += [frame for frame in read if isinstance(frame, frames.Frame) and frame.run == run and frame.n > mark]
         return found
 
-    def release(self, worker: Worker, run: str, *, ended: bool, cancelled: bool) -> None:
+    def release(self, worker: WorkerHandle, run: str, *, ended: bool, cancelled: bool) -> None:
         """The owner of a run is done with its worker: the run ended, or is to be stopped, or lives on without us."""
         worker.used_at = asyncio.get_running_loop().time()
         if worker.connection.closed:
@@ -226,7 +167,7 @@ class Pool:
                 self._clear(worker.note)
         elif ended:
             worker.run = None
-            if worker.turns >= self._limits.recycle_turns or self._memory(worker) > self._limits.recycle_bytes:
+            if worker.turns >= self._limits.recycle_turns or worker.memory > self._limits.recycle_bytes:
                 self._dismiss(worker)
         elif cancelled:
             self._forget(worker)
@@ -243,9 +184,8 @@ class Pool:
             task.cancel()
         for worker in [*self._workers.values(), *self._draining.values()]:
             if worker.run is None:
-                worker.connection.send("leave", id="close")
-        for held in self._templates.values():
-            await held.template.close()
+                worker.leave()
+        await self._templates.close()
         deadline = asyncio.get_running_loop().time() + 3
         while any(w.run is None and not w.connection.closed for w in self._workers.values()):
             if asyncio.get_running_loop().time() > deadline:
@@ -261,14 +201,13 @@ class Pool:
     def busy(self) -> int:
         return sum(1 for worker in self._workers.values() if worker.run is not None)
 
-    def _fit(self, worker: Worker, settings: str) -> bool:
+    def _fit(self, worker: WorkerHandle, settings: str) -> bool:
         idle = asyncio.get_running_loop().time() - worker.used_at
         patience = self._limits.idle_s if worker.turns else self._limits.fresh_idle_s
         return not worker.connection.closed and worker.note.settings == settings and idle < patience - 5
 
-    async def _start(self, session: str, profile: str, workspace: Path, settings: str) -> Worker:
-        template = self._template(profile)
-        self._templates[profile].used_at = asyncio.get_running_loop().time()
+    async def _start(self, session: str, profile: str, workspace: Path, settings: str) -> WorkerHandle:
+        template = self._templates.of(profile)
         number, token = ids.worker_id(), secrets.token_hex(16)
         spec: dict[str, Any] = {
             "id": number,
@@ -302,11 +241,11 @@ class Pool:
                 raise WorkerGone("the agent's process ended before it could be reached")
             await asyncio.sleep(POLL_S)
         connection = await WorkerConnection.connect(socket, token=token, after=0, epoch=self._epoch, within=SOCKET_S)
-        worker = Worker(note, connection)
+        worker = WorkerHandle(note, connection)
         self._watch(worker)
         return worker
 
-    async def _connect(self, note: WorkerNote, mark: int) -> Worker | None:
+    async def _connect(self, note: WorkerNote, mark: int) -> WorkerHandle | None:
         if not processes.is_same(note):
             return None
         try:
@@ -316,9 +255,9 @@ class Pool:
             if processes.state(note.pid) == "T":
                 processes.end(note, signal.SIGKILL)
             return None
-        return Worker(note, connection)
+        return WorkerHandle(note, connection)
 
-    def _settle(self, worker: Worker) -> None:
+    def _settle(self, worker: WorkerHandle) -> None:
         """A found worker without a run of ours: one that still works on something is stopped, one at rest is kept."""
         hello = worker.connection.hello
         assert hello is not None
@@ -332,10 +271,10 @@ class Pool:
             self._workers[worker.note.session] = worker
             self._watch(worker)
 
-    def _watch(self, worker: Worker) -> None:
+    def _watch(self, worker: WorkerHandle) -> None:
         self._background(self._ping(worker))
 
-    async def _ping(self, worker: Worker) -> None:
+    async def _ping(self, worker: WorkerHandle) -> None:
         """A worker that is stopped by a signal gives no sign and no end of file: it is ended, so that its run can be."""
         loop = asyncio.get_running_loop()
         while not worker.connection.closed:
@@ -350,53 +289,32 @@ class Pool:
             if not processes.is_same(worker.note):
                 self._clear(worker.note)
 
-    def _drain(self, worker: Worker, run: str) -> None:
+    def _drain(self, worker: WorkerHandle, run: str) -> None:
         task = asyncio.create_task(self._stop(worker, run))
         self._draining[task] = worker
         task.add_done_callback(lambda task: self._draining.pop(task, None))
 
-    async def _stop(self, worker: Worker, run: str) -> None:
-        """Down the ladder: interrupt, terminate, kill. What the run still says is acknowledged and dropped."""
-        worker.connection.send("cancel", run=run, id="stop")
-        ended = asyncio.create_task(self._until_end(worker, run))
-        try:
-            await asyncio.wait({ended}, timeout=self._limits.interrupt_s)
-            if ended.done() and ended.result():
-                worker.run = None
-                if worker.note.session in self._workers:
-                    self._dismiss(worker)
-                else:
-                    self._workers[worker.note.session] = worker
-                return
-            for how, patience in ((signal.SIGTERM, self._limits.terminate_s), (signal.SIGKILL, 2.0)):
-                processes.end(worker.note, how)
-                await asyncio.wait({ended}, timeout=patience)
-                if worker.connection.closed:
-                    break
+    async def _stop(self, worker: WorkerHandle, run: str) -> None:
+        stopped = await worker.stop(run, interrupt_s=self._limits.interrupt_s, terminate_s=self._limits.terminate_s)
+        if not stopped:
             self._clear(worker.note)
-        finally:
-            ended.cancel()
-
-    async def _until_end(self, worker: Worker, run: str) -> bool:
-        try:
-            while True:
-                for frame in await worker.connection.take():
-                    worker.acknowledge(frame.n)
-                    if isinstance(frame, frames.End) and frame.run == run:
-                        return True
-        except WorkerGone:
-            return False
+            return
+        worker.run = None
+        if worker.note.session in self._workers:
+            worker.leave()
+        else:
+            self._workers[worker.note.session] = worker
 
     async def _drained(self, session: str) -> None:
         tasks = [task for task, worker in self._draining.items() if worker.note.session == session]
         if tasks:
             await asyncio.wait(tasks, timeout=self._limits.drain_s)
 
-    def _dismiss(self, worker: Worker) -> None:
+    def _dismiss(self, worker: WorkerHandle) -> None:
         self._forget(worker)
-        worker.connection.send("leave", id="leave")
+        worker.leave()
 
-    def _forget(self, worker: Worker) -> None:
+    def _forget(self, worker: WorkerHandle) -> None:
         if self._workers.get(worker.note.session) is worker:
             del self._workers[worker.note.session]
         lock = self._locks.get(worker.note.session)
@@ -409,10 +327,6 @@ class Pool:
 
     def _path(self, number: str, kind: str) -> Path:
         return self._folder / f"{number}.{kind}"
-
-    def _memory(self, worker: Worker) -> int:
-        pong = worker.connection.pong
-        return pong.rss if pong else 0
 
     # Places
 
@@ -443,47 +357,11 @@ class Pool:
             self._place.notify_all()
 
     async def _keep_house(self) -> None:
-        """Templates of profiles that nobody uses leave; the default profile's stays."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
-            now = asyncio.get_running_loop().time()
-            for profile, held in list(self._templates.items()):
-                if profile != "default" and now - held.used_at > self._limits.template_idle_s:
-                    del self._templates[profile]
-                    await held.template.close()
+            self._templates.tidy()
 
-    def _background(self, work: Any) -> None:
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
-        _BACKGROUND.add(task)
-        task.add_done_callback(_BACKGROUND.discard)
-
-
-_BACKGROUND: set[asyncio.Task[Any]] = set()
-
-
-def fingerprint(home: Path) -> str:
-    """Changes when the agent of this home would be another one. The agent's own notes in its config.yaml do not count."""
-    digest = hashlib.sha256()
-    config = _read(home / "config.yaml")
-    try:
-        parsed = yaml.load(config, _Loader) if config else {}
-        if isinstance(parsed, dict):
-            for key in ("command_allowlist", "_config_version"):
-                parsed.pop(key, None)
-            config = msgspec.json.encode(parsed, enc_hook=str, order="sorted")
-    except (yaml.YAMLError, TypeError):
-        pass
-    digest.update(config)
-    digest.update(b"\0")
-    digest.update(_read(home / ".env"))
-    return digest.hexdigest()[:16]
-
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

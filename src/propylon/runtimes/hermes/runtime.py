@@ -12,7 +12,8 @@ from propylon.runtimes.failures import RuntimeFailure, failure
 from propylon.runtimes.hermes import frames, translate
 from propylon.runtimes.hermes.connection import WorkerGone
 from propylon.runtimes.hermes.frames import Numbered
-from propylon.runtimes.hermes.pool import NoPlace, Pool, Worker
+from propylon.runtimes.hermes.handle import WorkerHandle
+from propylon.runtimes.hermes.pool import NoPlace, Pool
 from propylon.runtimes.hermes.template import Provider, TemplateFailed
 
 PATIENCE_S = 1.5
@@ -29,7 +30,7 @@ class HermesRuntime:
     async def facts(self, profile: str) -> Provider | None:
         """What the profile's agent is configured for; None while that is not known."""
         try:
-            return await asyncio.wait_for(self._pool.provider(profile), FACTS_S)
+            return (await asyncio.wait_for(self._pool.ready(profile), FACTS_S)).provider
         except (TimeoutError, TemplateFailed):
             return None
 
@@ -78,7 +79,7 @@ class HermesRuntime:
         left = self._pool.left_frames(session, run, mark)
         return _replayed(left) if left else None
 
-    async def _resumed(self, worker: Worker, run: str, mark: int, controls: Controls) -> Batches:
+    async def _resumed(self, worker: WorkerHandle, run: str, mark: int, controls: Controls) -> Batches:
         ended = False
         try:
             async with aclosing(self._follow(worker, run, mark)) as batches:
@@ -88,7 +89,7 @@ class HermesRuntime:
         finally:
             self._pool.release(worker, run, ended=ended, cancelled=controls.cancelled.is_set())
 
-    async def _begin(self, worker: Worker, run: RunInput) -> None:
+    async def _begin(self, worker: WorkerHandle, run: RunInput) -> None:
         """Hand over the turn; the history only when the worker does not hold the context this turn goes on from."""
         base = run.context.base
         history = None if base is not None and worker.context == base else await run.context.load()
@@ -98,7 +99,7 @@ class HermesRuntime:
         if not reply.ok and reply.error != "again":
             raise RuntimeFailure(failure("not_started", details=f"the agent's process refused the turn: {reply.error}"))
 
-    async def _ask(self, worker: Worker, run: RunInput, history: list[dict[str, object]] | None) -> frames.Reply:
+    async def _ask(self, worker: WorkerHandle, run: RunInput, history: list[dict[str, object]] | None) -> frames.Reply:
         return await worker.connection.ask(
             "run",
             run=run.run,
@@ -110,7 +111,7 @@ class HermesRuntime:
             note=run.note,
         )
 
-    async def _follow(self, worker: Worker, run: str, mark: int) -> Batches:
+    async def _follow(self, worker: WorkerHandle, run: str, mark: int) -> Batches:
         """Batches of the run's frames. The caller coming back for more means that a batch is kept: only then is it acknowledged."""
         while True:
             try:
