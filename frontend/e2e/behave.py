@@ -1,7 +1,7 @@
 """What the page must do over the mock server, in a real browser: reload, two tabs, a dropped line, drafts, stop, paging.
 
-    npm run build && npx vite preview --mode mock --port 4180 &
-    python e2e/behave.py
+npm run build && npx vite preview --mode mock --port 4180 &
+python e2e/behave.py
 """
 
 from __future__ import annotations
@@ -196,10 +196,10 @@ def main() -> int:
             try:
                 case(context)
                 assert not noise, noise
-                print("ok  ", case.__name__)
+                sys.stdout.write(f"ok   {case.__name__}\n")
             except Exception as error:  # noqa: BLE001
                 failures += 1
-                print("FAIL", case.__name__, str(error)[:600])
+                sys.stdout.write(f"FAIL {case.__name__} {str(error)[:600]}\n")
             context.close()
         browser.close()
     return failures

@@ -159,7 +159,10 @@ def main(folder: Path, only: str | None) -> int:
                         device_scale_factor=1,
                     )
                     page = context.new_page()
-                    page.on("console", lambda m, w=where: problems.append(f"{w}: {m.text}") if m.type == "error" and "503" not in m.text else None)
+                    page.on(
+                        "console",
+                        lambda m, w=where: problems.append(f"{w}: {m.text}") if m.type == "error" and "503" not in m.text else None,
+                    )
                     page.on("pageerror", lambda e, w=where: problems.append(f"{w}: {e}"))
                     page.add_init_script(WATCH_SHIFTS)
                     page.goto(BASE)
@@ -175,7 +178,7 @@ def main(folder: Path, only: str | None) -> int:
                         problems.append(f"{where}: axe {found['id']}: {nodes}")
                     context.close()
         browser.close()
-    print("\n".join(problems) or "nothing found")
+    sys.stdout.write("\n".join(problems or ["nothing found"]) + "\n")
     return len(problems)
 
 

@@ -1,6 +1,7 @@
 import { ApiError } from "../api/client";
 import { cancelRun, createSession, readSession, startRun } from "../api/endpoints";
 import type { SessionDetail, SessionsChanged } from "../api/types";
+import { uuid } from "../api/uuid";
 import { giveBack, readDraft, writeDraft } from "./drafts";
 import type { RunRecord } from "./events";
 import { emptyRun, foldAll } from "./fold";
@@ -171,7 +172,7 @@ async function adoptNewSession(signal: AbortSignal, opened: (id: string) => void
 
 async function deliver(session: string, text: string): Promise<void> {
   const again = unsure?.session === session && unsure.text === text;
-  const key = again && unsure ? unsure.key : crypto.randomUUID();
+  const key = again && unsure ? unsure.key : uuid();
   unsure = { session, text, key };
   const started = await startRun(session, text, key).catch((error: unknown) => {
     if (error instanceof ApiError && error.status >= 400 && error.status < 500) unsure = null;
