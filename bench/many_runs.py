@@ -7,7 +7,7 @@ import time
 from contextlib import AsyncExitStack
 from typing import Any
 
-from bench import processes, upstream
+from bench import client, processes, scripted_server, upstream
 from bench.client import Http, Turn, new_session
 from bench.report import Report, quantile, shown, tails
 
@@ -21,11 +21,14 @@ async def measure(report: Report, quick: bool) -> None:
     text = upstream.order(TOKENS, RATE)
     async with AsyncExitStack() as stack:
         where = stack.enter_context(processes.place())
-        where.configure(await stack.enter_async_context(processes.stamping_model(where)))
+        model = await stack.enter_async_context(processes.stamping_model(where))
+        where.configure(model)
         async with processes.bare_agents(where) as agents:
             names = [f"bare{number}" for number in range(RUNS)]
             bare_new = await agents.ask(BARE_S, sessions=names, text=text)
-            bare_warm = await _best([await agents.ask(BARE_S, sessions=names, text=text) for _ in range(times)])
+            bare_warm = min(
+                [await agents.ask(BARE_S, sessions=names, text=text) for _ in range(times)], key=lambda found: float(found["wall_s"])
+            )
         server = await stack.enter_async_context(processes.server(where))
         clients = [Http(server.base) for _ in range(RUNS)]
         await clients[0].get("/health")
@@ -41,12 +44,48 @@ async def measure(report: Report, quick: bool) -> None:
         report.add("warm sessions, wall", wall, "s", reference=f"bare threads {shown(bare_warm['wall_s'])}", at_most=7)
         report.add("  token latency, p99", quantile(_delays(warm), 0.99), "ms", reference=_bare_tails(bare_warm), at_most=100)
         report.add("  first token, p50", quantile([turn.first_ms for turn in warm], 0.5), "ms", reference=_bare_first(bare_warm))
-        report.add("  CPU of the server", cpu / (RUNS * TOKENS) * 1e6, "us per token", reference=f"{shown(cpu)} s in all", at_most=60)
+        passed = await _passed_cpu(where, model)
+        report.add("  CPU of the server", _each(cpu), "us per token", reference=f"pass-through {shown(_each(passed))}", at_most=60)
         for http in clients:
             http.close()
+    turn, token = await _scripted_cpu()
+    report.add("  without agents: a turn of one token", turn * 1e3, "ms")
+    report.add("  without agents: each further token", token * 1e6, "us")
 
 
-async def _together(server: processes.Server, clients: list[Http], sessions: list[str], text: str) -> tuple[list[Turn], float, float]:
+async def _passed_cpu(where: processes.Place, model: str) -> float:
+    """CPU seconds of the pass-through for the same streams."""
+    async with processes.relay(where, model) as relay:
+        began = processes.cpu_s(relay.pid)
+        path = f"/raw?{upstream.query(TOKENS, RATE)}"
+        streams = await asyncio.gather(*(client.stream(relay.base, path, lambda event, data, now: None) for _ in range(RUNS)))
+        await asyncio.gather(*(asyncio.wait_for(stream.ended, client.PATIENCE_S) for stream in streams))
+        return processes.cpu_s(relay.pid) - began
+
+
+async def _scripted_cpu() -> tuple[float, float]:
+    """CPU seconds of the server for the same runs without agents: for a turn of one token, and for each further token."""
+    with processes.place() as where:
+        async with processes.server(where, scripted=True) as server:
+            clients = [Http(server.base) for _ in range(RUNS)]
+            sessions: list[str] = []
+            costs = []
+            for tokens in (1, 1, TOKENS):
+                _, _, cpu = await _together(server, clients, sessions, scripted_server.order(tokens, RATE), tokens)
+                costs.append(cpu / RUNS)
+            for http in clients:
+                http.close()
+            return costs[1], (costs[2] - costs[1]) / (TOKENS - 1)
+
+
+def _each(cpu: float) -> float:
+    """Microseconds per token."""
+    return cpu / (RUNS * TOKENS) * 1e6
+
+
+async def _together(
+    server: processes.Server, clients: list[Http], sessions: list[str], text: str, tokens: int = TOKENS
+) -> tuple[list[Turn], float, float]:
     """All turns at once, making the sessions first where there are none: the turns, seconds, and the server's CPU seconds."""
     known = len(sessions)
 
@@ -61,13 +100,9 @@ async def _together(server: processes.Server, clients: list[Http], sessions: lis
     began = time.monotonic()
     turns = list(await asyncio.gather(*(one(number) for number in range(RUNS))))
     wall = time.monotonic() - began
-    if any(turn.tokens != TOKENS for turn in turns):
+    if any(turn.tokens != tokens for turn in turns):
         raise RuntimeError("tokens are missing")
     return turns, wall, processes.cpu_s(server.pid) - cpu
-
-
-async def _best(found: list[dict[str, Any]]) -> dict[str, Any]:
-    return min(found, key=lambda one: float(one["wall_s"]))
 
 
 def _delays(turns: list[Turn]) -> list[float]:
