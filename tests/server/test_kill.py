@@ -66,7 +66,7 @@ async def test_the_server_is_killed_20_times_and_nothing_is_lost_or_doubled(serv
         first, second = viewers
         assert [frame.number for frame in first.frames] == list(range(1, len(first.frames) + 1))
         assert first.frames == second.frames
-        assert first.frames[-1].event == "stream_end"
+        assert first.frames[-1].event == "stream_end", (first.frames[-1], (server.folder / "server.log").read_text()[-3000:])
         expected = " ".join(f"w{number}.{i}" for i in range(150))
         assert text_of(first.frames).endswith(expected)
         async with server.client() as client:

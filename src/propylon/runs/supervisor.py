@@ -96,7 +96,7 @@ class Supervisor:
             after = records[-1].seq
         controls = Controls()
         runner = self._runner(run.id, run.session_id, transcript, controls)
-        batches = await self._runtime.resume(run.id, run.session_id, position.mark if position else 0, controls)
+        batches = self._runtime.resume(run.id, run.session_id, position.mark if position else 0, controls)
         self._launch(runner, batches if batches is not None else _nothing())
 
     async def _close_log(self, number: str) -> None:

@@ -95,6 +95,6 @@ class Runtime(Protocol):
         """Start the run. Raises RuntimeFailure when it cannot be started or its owner is gone."""
         ...
 
-    async def resume(self, run: str, session: str, mark: int, controls: Controls) -> Batches | None:
+    def resume(self, run: str, session: str, mark: int, controls: Controls) -> Batches | None:
         """Go on with a run that an earlier process left, after the batch marked `mark`; None when nobody holds it any more."""
         ...

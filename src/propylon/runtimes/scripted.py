@@ -24,7 +24,7 @@ class ScriptedRuntime:
                 return
         yield Batch(events=[], end=completed(run))
 
-    async def resume(self, run: str, session: str, mark: int, controls: Controls) -> Batches | None:
+    def resume(self, run: str, session: str, mark: int, controls: Controls) -> Batches | None:
         return None
 
 

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 SOCKET_S = 10.0
 POLL_S = 0.002
 PING_S = 2.0
+RETRY_S = 0.1
 SILENT_S = 8.0
 HOUSEKEEPING_S = 30.0
 WORKER_BYTES = 60 << 20
@@ -109,54 +110,85 @@ class Pool:
             self._workers[session] = worker
             return worker
 
-    async def attach(self, session: str, run: str, mark: int) -> WorkerHandle | None:
-        """The worker that an earlier server left with this run, or None. Frames above `mark` follow."""
-        for note in [note for note in self._found.values() if note.session == session]:
-            worker = await self._connect(note, mark)
+    def claim(self, session: str) -> list[WorkerNote]:
+        """The workers, alive or not, that an earlier server left with the session. Each is given once."""
+        notes = [note for note in self._found.values() if note.session == session]
+        for note in notes:
+            del self._found[note.id]
+        return notes
+
+    async def attach(self, notes: list[WorkerNote], run: str, mark: int) -> WorkerHandle | None:
+        """The one of these workers that has the run; None when none of them has it. Frames above `mark` follow.
+
+        Patient while a process lives: a loaded machine is slow to answer, and only a dead worker's run may be closed.
+        """
+        for note in notes:
+            worker = await self._patiently(note, mark)
             if worker is None:
                 continue
             hello = worker.connection.hello
             assert hello is not None
-            del self._found[note.id]
             if run == hello.run or run in hello.done:
                 worker.run = run
-                self._workers[session] = worker
+                self._workers[note.session] = worker
                 self._watch(worker)
                 return worker
             self._settle(worker)
         return None
 
+    async def _patiently(self, note: WorkerNote, mark: int) -> WorkerHandle | None:
+        began = asyncio.get_running_loop().time()
+        while processes.is_same(note):
+            worker = await self._connect(note, mark)
+            if worker is not None:
+                return worker
+            if asyncio.get_running_loop().time() - began > SILENT_S and processes.state(note.pid) == "T":
+                log.warning("worker %s is frozen and is ended", note.id)
+                processes.end(note, signal.SIGKILL)
+            await asyncio.sleep(RETRY_S)
+        return None
+
     async def reattach(self, worker: WorkerHandle, mark: int) -> bool:
         """Connect again to a worker whose connection broke. False when it is gone."""
-        for _ in range(20):
-            if not processes.is_same(worker.note):
-                return False
-            again = await self._connect(worker.note, mark)
-            if again is not None:
-                worker.connection = again.connection
-                return True
-            await asyncio.sleep(0.1)
-        return False
+        again = await self._patiently(worker.note, mark)
+        if again is not None:
+            worker.connection = again.connection
+        return again is not None
 
     async def adopt(self) -> None:
         """Take over the workers that were left without a run of ours, and clear away what dead ones left."""
-        for note in list(self._found.values()):
-            worker = await self._connect(note, 0)
-            if worker is not None:
-                self._settle(worker)
-            elif not processes.is_same(note):
-                self._clear(note)
-            self._found.pop(note.id, None)
+        await asyncio.gather(*(self._adopt(note) for note in self._found.values()))
+        self._found.clear()
 
-    def left_frames(self, session: str, run: str, mark: int) -> list[frames.Numbered]:
-        """What dead workers of the session wrote down of the run before they left, above `mark`."""
+    async def _adopt(self, note: WorkerNote) -> None:
+        worker = await self._connect(note, 0)
+        if worker is not None:
+            self._settle(worker)
+        elif not processes.is_same(note):
+            self.clear(note)
+
+    def left_frames(self, notes: list[WorkerNote], run: str, mark: int) -> list[frames.Numbered]:
+        """What these workers wrote down of the run before they left, above `mark`."""
         found: list[frames.Numbered] = []
-        notes = {**self._found, **{worker.note.id: worker.note for worker in self._workers.values()}}
-        for note in notes.values():
-            if note.session == session and (path := self._path(note.id, "left")).exists():
+        for note in notes:
+            path = self._path(note.id, "left")
+            if path.exists():
                 read = frames.FrameReader().feed(path.read_bytes())
                 found += [frame for frame in read if isinstance(frame, frames.Frame) and frame.run == run and frame.n > mark]
         return found
+
+    def abandon(self, notes: list[WorkerNote], *, stop: bool) -> None:
+        """Workers that could not be attached: those that are gone leave no files, the others are ended if they are to stop."""
+        for note in notes:
+            if stop:
+                processes.end(note, signal.SIGKILL)
+            if not processes.is_same(note):
+                self.clear(note)
+
+    def clear(self, note: WorkerNote) -> None:
+        """Remove the files of a worker that is gone."""
+        for kind in ("sock", "left", "spill", "json"):
+            self._path(note.id, kind).unlink(missing_ok=True)
 
     def release(self, worker: WorkerHandle, run: str, *, ended: bool, cancelled: bool) -> None:
         """The owner of a run is done with its worker: the run ended, or is to be stopped, or lives on without us."""
@@ -164,7 +196,7 @@ class Pool:
         if worker.connection.closed:
             self._forget(worker)
             if not processes.is_same(worker.note):
-                self._clear(worker.note)
+                self.clear(worker.note)
         elif ended:
             worker.run = None
             if worker.turns >= self._limits.recycle_turns or worker.memory > self._limits.recycle_bytes:
@@ -193,7 +225,7 @@ class Pool:
             await asyncio.sleep(0.01)
         for worker in [*self._workers.values(), *self._draining.values()]:
             if worker.connection.closed and not processes.is_same(worker.note):
-                self._clear(worker.note)
+                self.clear(worker.note)
             worker.connection.close()
         self._output.close()
 
@@ -237,7 +269,7 @@ class Pool:
         deadline = asyncio.get_running_loop().time() + SOCKET_S
         while not socket.exists():
             if asyncio.get_running_loop().time() > deadline or not processes.is_same(note):
-                self._clear(note)
+                self.clear(note)
                 raise WorkerGone("the agent's process ended before it could be reached")
             await asyncio.sleep(POLL_S)
         connection = await WorkerConnection.connect(socket, token=token, after=0, epoch=self._epoch, within=SOCKET_S)
@@ -252,8 +284,6 @@ class Pool:
             socket = self._path(note.id, "sock")
             connection = await WorkerConnection.connect(socket, token=note.token, after=mark, epoch=self._epoch)
         except WorkerGone:
-            if processes.state(note.pid) == "T":
-                processes.end(note, signal.SIGKILL)
             return None
         return WorkerHandle(note, connection)
 
@@ -287,7 +317,7 @@ class Pool:
         if worker.run is None:
             self._forget(worker)
             if not processes.is_same(worker.note):
-                self._clear(worker.note)
+                self.clear(worker.note)
 
     def _drain(self, worker: WorkerHandle, run: str) -> None:
         task = asyncio.create_task(self._stop(worker, run))
@@ -297,7 +327,7 @@ class Pool:
     async def _stop(self, worker: WorkerHandle, run: str) -> None:
         stopped = await worker.stop(run, interrupt_s=self._limits.interrupt_s, terminate_s=self._limits.terminate_s)
         if not stopped:
-            self._clear(worker.note)
+            self.clear(worker.note)
             return
         worker.run = None
         if worker.note.session in self._workers:
@@ -320,10 +350,6 @@ class Pool:
         lock = self._locks.get(worker.note.session)
         if lock is not None and not lock.locked():
             del self._locks[worker.note.session]
-
-    def _clear(self, note: WorkerNote) -> None:
-        for kind in ("sock", "left", "spill", "json"):
-            self._path(note.id, kind).unlink(missing_ok=True)
 
     def _path(self, number: str, kind: str) -> Path:
         return self._folder / f"{number}.{kind}"

@@ -14,6 +14,7 @@ from propylon.runtimes.hermes.connection import WorkerGone
 from propylon.runtimes.hermes.frames import Numbered
 from propylon.runtimes.hermes.handle import WorkerHandle
 from propylon.runtimes.hermes.pool import NoPlace, Pool
+from propylon.runtimes.hermes.processes import WorkerNote
 from propylon.runtimes.hermes.template import Provider, TemplateFailed
 
 PATIENCE_S = 1.5
@@ -71,23 +72,25 @@ class HermesRuntime:
         finally:
             self._pool.release(worker, run.run, ended=ended, cancelled=controls.cancelled.is_set())
 
-    async def resume(self, run: str, session: str, mark: int, controls: Controls) -> Batches | None:
+    def resume(self, run: str, session: str, mark: int, controls: Controls) -> Batches | None:
         """The rest of a run that an earlier server began: from its living worker, or from what it wrote down before it left."""
-        worker = await self._pool.attach(session, run, mark)
-        if worker is not None:
-            return self._resumed(worker, run, mark, controls)
-        left = self._pool.left_frames(session, run, mark)
-        return _replayed(left) if left else None
+        notes = self._pool.claim(session)
+        return self._resumed(notes, run, mark, controls) if notes else None
 
-    async def _resumed(self, worker: WorkerHandle, run: str, mark: int, controls: Controls) -> Batches:
-        ended = False
+    async def _resumed(self, notes: list[WorkerNote], run: str, mark: int, controls: Controls) -> Batches:
+        worker, ended = None, False
         try:
-            async with aclosing(self._follow(worker, run, mark)) as batches:
+            worker = await self._pool.attach(notes, run, mark)
+            rest = self._follow(worker, run, mark) if worker else _replayed(self._pool.left_frames(notes, run, mark))
+            async with aclosing(rest) as batches:
                 async for batch in batches:
                     ended = batch.end is not None
                     yield batch
         finally:
-            self._pool.release(worker, run, ended=ended, cancelled=controls.cancelled.is_set())
+            if worker is not None:
+                self._pool.release(worker, run, ended=ended, cancelled=controls.cancelled.is_set())
+            else:
+                self._pool.abandon(notes, stop=controls.cancelled.is_set())
 
     async def _begin(self, worker: WorkerHandle, run: RunInput) -> None:
         """Hand over the turn; the history only when the worker does not hold the context this turn goes on from."""
@@ -119,10 +122,7 @@ class HermesRuntime:
             except WorkerGone:
                 if await self._pool.reattach(worker, mark):
                     continue
-                left = self._pool.left_frames(worker.note.session, run, mark)
-                if not left:
-                    raise RuntimeFailure(failure("interrupted", details=f"process {worker.note.pid} is gone")) from None
-                async for batch in _replayed(left):
+                async for batch in _replayed(self._pool.left_frames([worker.note], run, mark)):
                     yield batch
                 return
             fresh = _of_run(taken, run, mark)
@@ -149,7 +149,10 @@ def _of_run(taken: list[Numbered], run: str, mark: int) -> list[Numbered]:
 
 
 async def _replayed(left: list[Numbered]) -> Batches:
-    batch = translate.batch(left)
-    yield batch
-    if batch.end is None:
-        raise RuntimeFailure(failure("interrupted"))
+    """The last words of a worker that is gone; without an end among them the run was interrupted."""
+    if left:
+        batch = translate.batch(left)
+        yield batch
+        if batch.end is not None:
+            return
+    raise RuntimeFailure(failure("interrupted"))
