@@ -64,8 +64,8 @@ class ChatPage:
         await expect(self.conversation.locator(f"[data-tool={tool}][data-tool-state=done]").first).to_be_visible(timeout=PATIENCE_MS)
 
     async def is_at_rest(self) -> None:
-        await expect(self.page.locator("[data-run-state]").first).not_to_have_attribute("data-run-state", "working", timeout=PATIENCE_MS)
-        await expect(self.page.get_by_role("button", name="Stop")).to_have_count(0, timeout=PATIENCE_MS)
+        busy = self.page.locator("[data-run-state=sending], [data-run-state=running], [data-run-state=stopping]")
+        await expect(busy).to_have_count(0, timeout=PATIENCE_MS)
 
     async def text(self) -> str:
         """All that the conversation says, without what only a live view has."""

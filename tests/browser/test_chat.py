@@ -46,6 +46,19 @@ async def test_a_reload_in_mid_stream_loses_and_doubles_nothing(browser: Browser
         assert re.findall(r"word\d+", await page.answer.inner_text()) == words
 
 
+async def test_a_message_on_its_way_survives_a_reload_and_is_sent_once(browser: Browser, server: ServerProcess) -> None:
+    chat = await ChatPage.open(browser, server.base)
+    await chat.page.route("**/api/chat/start", lambda route: route.abort())
+    await chat.say(script({"text": "sent once"}))
+    await chat.page.reload()
+    await expect(chat.page.get_by_label("Message", exact=True)).to_have_value(script({"text": "sent once"}))
+    await chat.page.unroute("**/api/chat/start")
+    await chat.page.get_by_role("button", name="Send").click()
+    await chat.answers("sent once")
+    await expect(chat.conversation.locator("[data-message=user]")).to_have_count(1)
+    await expect(chat.page.get_by_label("Message", exact=True)).to_have_value("")
+
+
 async def test_a_run_started_in_one_tab_shows_in_the_other(browser: Browser, server: ServerProcess) -> None:
     first = await ChatPage.open(browser, server.base)
     await first.say(script({"text": "the first answer"}))

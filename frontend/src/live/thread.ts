@@ -9,6 +9,7 @@ import { createPainter } from "./paint";
 import { withOlder, withRun, withTail } from "./rows";
 import { followRun } from "./run-stream";
 import { type LiveRun, NEW_THREAD, type ThreadState, useThread } from "./thread-store";
+import { setUnsure, unsure } from "./unsure";
 
 const GONE_PAUSE_MS = 2_000;
 const JUST_ENDED_MS = 5_000;
@@ -17,8 +18,6 @@ const { getState: thread, setState: set } = useThread;
 
 let leave = new AbortController();
 let endedAt = 0;
-/** The key of a message whose fate is unknown: sent again, it is the same message. */
-let unsure: { session: string; text: string; key: string } | null = null;
 
 /** Shows a session, or the empty page for a new one. */
 export function openSession(id: string | null): void {
@@ -148,11 +147,15 @@ export async function send(text: string, opened: (id: string) => void): Promise<
   if (thread().sending !== null || thread().live !== null) return;
   const { signal } = leave;
   let session = thread().sessionId;
+  const before = unsure();
+  const again = before?.session === (session ?? "new") && before.text === text;
+  const key = again ? before.key : uuid();
+  setUnsure({ session: session ?? "new", text, key });
   writeDraft(session ?? "new", "");
   set({ sending: text, sendProblem: null });
   try {
     session ??= await adoptNewSession(signal, opened);
-    await deliver(session, text);
+    await deliver(session, text, key);
   } catch (error) {
     giveBack(session ?? "new", text);
     if (signal.aborted) return;
@@ -170,15 +173,13 @@ async function adoptNewSession(signal: AbortSignal, opened: (id: string) => void
   return session.session_id;
 }
 
-async function deliver(session: string, text: string): Promise<void> {
-  const again = unsure?.session === session && unsure.text === text;
-  const key = again && unsure ? unsure.key : uuid();
-  unsure = { session, text, key };
+async function deliver(session: string, text: string, key: string): Promise<void> {
+  setUnsure({ session, text, key });
   const started = await startRun(session, text, key).catch((error: unknown) => {
-    if (error instanceof ApiError && error.status >= 400 && error.status < 500) unsure = null;
+    if (error instanceof ApiError && error.status >= 400 && error.status < 500) setUnsure(null);
     throw error;
   });
-  unsure = null;
+  setUnsure(null);
   if (thread().sessionId !== session) return;
   const { stream_id: run, message_id, pending_started_at } = started;
   set((state) => ({
@@ -196,9 +197,10 @@ async function deliver(session: string, text: string): Promise<void> {
 function noticeDelivery(): void {
   const { sessionId, rows, sendProblem } = thread();
   const last = rows.findLast((row) => row.role === "user");
-  if (unsure === null || unsure.session !== sessionId || last?.content !== unsure.text) return;
-  if (readDraft(sessionId) === unsure.text) writeDraft(sessionId, "");
-  unsure = null;
+  const sent = unsure();
+  if (sent === null || sent.session !== sessionId || last?.content !== sent.text) return;
+  if (readDraft(sessionId) === sent.text) writeDraft(sessionId, "");
+  setUnsure(null);
   if (sendProblem !== null) set({ sendProblem: null });
 }
 
