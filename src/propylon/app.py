@@ -21,7 +21,7 @@ from propylon.runtimes.hermes.runtime import HermesRuntime
 from propylon.runtimes.hermes.template import TemplateFailed
 from propylon.runtimes.scripted import Script, ScriptedRuntime
 from propylon.sessions.changes import Changes
-from propylon.sessions.service import Configured, Defaults, Sessions
+from propylon.sessions.service import DefaultModel, Defaults, ModelChoice, Sessions
 from propylon.settings import Settings
 from propylon.state import State
 from propylon.store.records import Session
@@ -46,7 +46,7 @@ class Backend:
     """A runtime and what else the product asks of the agent behind it."""
 
     runtime: Runtime
-    facts: Callable[[str], Awaitable[Configured | None]]
+    default_model: DefaultModel
     agent: Callable[[], AgentFacts]
     settled: Callable[[], Awaitable[None]]
     prepare: Callable[[Session], None]
@@ -67,7 +67,7 @@ def create_app(settings: Settings, state: State, backends: Backends | None = Non
         changes = Changes()
         supervisor = Supervisor(state.database, state.runlog, backend.runtime, changes)
         defaults = Defaults(workspace=settings.workspace, model=settings.default_model)
-        of_sessions = Sessions(state.database, changes, backend.facts, defaults)
+        of_sessions = Sessions(state.database, changes, backend.default_model, defaults)
         app.state.services = Services(
             sessions=of_sessions,
             runs=Runs(state.database, state.runlog, supervisor, of_sessions, changes),
@@ -126,7 +126,9 @@ def hermes(settings: Settings, state: State) -> Backend:
         settling.cancel()
         await pool.close()
 
-    return Backend(runtime=runtime, facts=runtime.facts, agent=facts, settled=settled, prepare=prepare, adopt=pool.adopt, close=close)
+    return Backend(
+        runtime=runtime, default_model=runtime.default_model, agent=facts, settled=settled, prepare=prepare, adopt=pool.adopt, close=close
+    )
 
 
 async def _settled(pool: Pool) -> AgentFacts:
@@ -143,13 +145,13 @@ def scripted(script: Script) -> Backends:
     async def nothing() -> None:
         return None
 
-    async def demo(profile: str) -> Configured | None:
+    async def default_model(profile: str) -> ModelChoice | None:
         return _Scripted()
 
     def build(settings: Settings, state: State) -> Backend:
         return Backend(
             runtime=ScriptedRuntime(script),
-            facts=demo,
+            default_model=default_model,
             agent=lambda: AgentFacts("ready", "scripted"),
             settled=nothing,
             prepare=lambda session: None,
@@ -162,6 +164,6 @@ def scripted(script: Script) -> Backends:
 
 @dataclass(frozen=True)
 class _Scripted:
-    configured: bool = True
     model: str = "scripted"
     provider: str = "scripted"
+    demo: bool = False

@@ -23,21 +23,19 @@ from propylon.store.records import Session
 ROWS_AT_MOST = 500
 
 
-class Configured(Protocol):
-    """What a profile's agent is set up for."""
+class ModelChoice(Protocol):
+    """A model by name and provider. `demo`: it is the built-in one, because the profile has no provider."""
 
-    @property
-    def configured(self) -> bool: ...
     @property
     def model(self) -> str: ...
     @property
     def provider(self) -> str: ...
+    @property
+    def demo(self) -> bool: ...
 
 
-Facts = Callable[[str], Awaitable[Configured | None]]
-
-DEMO = ("demo", "demo")
-"""Model and provider of a session whose profile has no provider: the built-in demo that answers without a network."""
+DefaultModel = Callable[[str], Awaitable[ModelChoice | None]]
+"""What a new session of the profile would use; None while that is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +45,10 @@ class Defaults:
 
 
 class Sessions:
-    def __init__(self, database: Database, changes: Changes, facts: Facts, defaults: Defaults) -> None:
+    def __init__(self, database: Database, changes: Changes, default_model: DefaultModel, defaults: Defaults) -> None:
         self._database = database
         self._changes = changes
-        self._facts = facts
+        self.default_model = default_model
         self.defaults = defaults
 
     async def create(self, *, workspace: str | None, model: str | None, provider: str | None, profile: str | None) -> dict[str, Any]:
@@ -70,15 +68,11 @@ class Sessions:
         return views.detail(session, [], 0, False, None, None)
 
     async def model_for(self, profile: str, model: str | None, provider: str | None) -> tuple[str, str]:
-        """The model and provider that are meant: those asked for, else the default, else what the profile has, else the demo."""
-        if model:
-            return model, provider or ""
-        if self.defaults.model:
-            return self.defaults.model, provider or ""
-        facts = await self._facts(profile)
-        if facts is None:
-            return "", provider or ""
-        return (facts.model, facts.provider) if facts.configured else DEMO
+        """The model and provider that are meant: those asked for, else the default one; "" leaves it to the run."""
+        if model or self.defaults.model:
+            return model or self.defaults.model or "", provider or ""
+        choice = await self.default_model(profile)
+        return (choice.model, choice.provider) if choice else ("", "")
 
     async def list(
         self, *, profile: str, limit: int | None, cursor: str | None, include_archived: bool, archived_limit: int | None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from propylon.events import Status
@@ -15,10 +17,31 @@ from propylon.runtimes.hermes.frames import Numbered
 from propylon.runtimes.hermes.handle import WorkerHandle
 from propylon.runtimes.hermes.pool import NoPlace, Pool
 from propylon.runtimes.hermes.processes import WorkerNote
-from propylon.runtimes.hermes.template import Provider, TemplateFailed
+from propylon.runtimes.hermes.template import Ready, TemplateFailed
+
+DEMO = "demo"
+"""Model and provider that a worker answers with its built-in demo."""
 
 PATIENCE_S = 1.5
 FACTS_S = 5.0
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model by name and provider."""
+
+    model: str
+    provider: str
+
+    @property
+    def demo(self) -> bool:
+        return self.provider == DEMO
+
+
+def choice(ready: Ready) -> ModelChoice:
+    """What the person configured, else the demo."""
+    found = ready.provider
+    return ModelChoice(found.model, found.provider) if found.configured else ModelChoice(DEMO, DEMO)
 
 
 class HermesRuntime:
@@ -28,10 +51,10 @@ class HermesRuntime:
         self._pool = pool
         self._preparing: set[asyncio.Task[None]] = set()
 
-    async def facts(self, profile: str) -> Provider | None:
-        """What the profile's agent is configured for; None while that is not known."""
+    async def default_model(self, profile: str) -> ModelChoice | None:
+        """What the profile's agent is configured for, else the demo; None while that is not known."""
         try:
-            return (await asyncio.wait_for(self._pool.ready(profile), FACTS_S)).provider
+            return choice(await asyncio.wait_for(self._pool.ready(profile), FACTS_S))
         except (TimeoutError, TemplateFailed):
             return None
 
@@ -44,33 +67,35 @@ class HermesRuntime:
     async def _prepare(self, session: str, profile: str, workspace: Path, model: str, provider: str) -> None:
         try:
             worker = await self._pool.acquire(session, profile, workspace, None)
-            if worker.run is None:
-                worker.connection.send("prepare", model=model or None, provider=provider or None)
+            if worker.run is None and model:
+                worker.connection.send("prepare", model=model, provider=provider or None)
         except (TemplateFailed, WorkerGone, NoPlace):
             return
 
     async def run(self, run: RunInput, controls: Controls) -> Batches:
         acquiring = asyncio.create_task(self._pool.acquire(run.session, run.profile, run.workspace, run.run))
+        worker, ended = None, False
         try:
             done, _ = await asyncio.wait({acquiring}, timeout=PATIENCE_S)
             if not done:
                 yield Batch(events=[Status(text=self._why_slow(run.profile))])
             worker = await asyncio.shield(acquiring)
-        except (TemplateFailed, WorkerGone) as error:
-            raise RuntimeFailure(failure("not_started", details=str(error))) from error
-        except NoPlace as error:
-            raise RuntimeFailure(failure("capacity", details=str(error))) from error
-        ended = False
-        try:
-            await self._begin(worker, run)
+            await self._begin(worker, await self._decided(run))
             async with aclosing(self._follow(worker, run.run, 0)) as batches:
                 async for batch in batches:
                     ended = batch.end is not None
                     yield batch
+        except NoPlace as error:
+            raise RuntimeFailure(failure("capacity", details=str(error))) from error
+        except TemplateFailed as error:
+            raise RuntimeFailure(failure("not_started", details=str(error))) from error
         except WorkerGone as error:
-            raise RuntimeFailure(failure("interrupted", details=str(error))) from error
+            raise RuntimeFailure(failure("interrupted" if worker else "not_started", details=str(error))) from error
         finally:
-            self._pool.release(worker, run.run, ended=ended, cancelled=controls.cancelled.is_set())
+            if worker is not None:
+                self._pool.release(worker, run.run, ended=ended, cancelled=controls.cancelled.is_set())
+            else:
+                acquiring.add_done_callback(partial(self._unused, run.run))
 
     def resume(self, run: str, session: str, mark: int, controls: Controls) -> Batches | None:
         """The rest of a run that an earlier server began: from its living worker, or from what it wrote down before it left."""
@@ -91,6 +116,13 @@ class HermesRuntime:
                 self._pool.release(worker, run, ended=ended, cancelled=controls.cancelled.is_set())
             else:
                 self._pool.abandon(notes, stop=controls.cancelled.is_set())
+
+    async def _decided(self, run: RunInput) -> RunInput:
+        """The run with a model: one that was accepted before the agent was warm may have none yet."""
+        if run.model:
+            return run
+        meant = choice(await self._pool.ready(run.profile))
+        return replace(run, model=meant.model, provider=meant.provider)
 
     async def _begin(self, worker: WorkerHandle, run: RunInput) -> None:
         """Hand over the turn; the history only when the worker does not hold the context this turn goes on from."""
@@ -136,6 +168,11 @@ class HermesRuntime:
                     worker.acknowledge(taken[-1].n)
                     return
             worker.acknowledge(taken[-1].n)
+
+    def _unused(self, run: str, acquiring: asyncio.Task[WorkerHandle]) -> None:
+        """A worker that came for a run which had been given up meanwhile."""
+        if not acquiring.cancelled() and acquiring.exception() is None:
+            self._pool.release(acquiring.result(), run, ended=True, cancelled=False)
 
     def _why_slow(self, profile: str) -> str:
         if self._pool.state(profile) == "starting":

@@ -7,7 +7,6 @@ import time
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from propylon.sessions.service import DEMO
 from propylon.web import schemas
 from propylon.web.deps import Given, reply
 
@@ -32,7 +31,7 @@ async def health(given: Given) -> Response:
 async def status(given: Given) -> Response:
     """Version, defaults, and how the agent is."""
     agent = given.agent()
-    model, provider = await given.sessions.model_for("default", None, None) if agent.state == "ready" else ("", "")
+    choice = await given.sessions.default_model("default") if agent.state == "ready" else None
     return reply(
         {
             "status": "ready",
@@ -40,9 +39,9 @@ async def status(given: Given) -> Response:
             "initialized": True,
             "session_sse": True,
             "default_workspace": str(given.sessions.defaults.workspace),
-            "default_model": model,
-            "default_provider": provider,
-            "demo": (model, provider) == DEMO,
+            "default_model": given.sessions.defaults.model or (choice.model if choice else ""),
+            "default_provider": choice.provider if choice else "",
+            "demo": choice is not None and choice.demo and given.sessions.defaults.model is None,
             "agent": {"state": agent.state, "version": agent.version, "error": agent.error},
         }
     )
