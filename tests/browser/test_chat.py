@@ -73,6 +73,24 @@ async def test_a_run_started_in_one_tab_shows_in_the_other(browser: Browser, ser
     assert (await first.answer.inner_text()).strip() == (await second.answer.inner_text()).strip()
 
 
+async def test_the_end_stays_in_sight_over_many_turns_until_the_reader_scrolls_up(browser: Browser, server: ServerProcess) -> None:
+    chat = await ChatPage.open(browser, server.base, viewport={"width": 1000, "height": 600})
+    latest = chat.page.get_by_role("button", name="Jump to latest")
+    for number in range(5):
+        await chat.say(script({"text": f"answer {number}\n\n" + "a line of text\n\n" * 6, "delay": 0.002}))
+        await chat.answers(f"answer {number}")
+        await chat.is_at_rest()
+        assert await latest.count() == 0
+        await expect(chat.answer.get_by_text("a line of text").last).to_be_in_viewport()
+    await chat.conversation.hover()
+    await chat.page.mouse.wheel(0, -400)
+    await expect(latest).to_be_visible()
+    place = await chat.conversation.evaluate("box => box.scrollTop")
+    await latest.click()
+    await expect(latest).to_have_count(0)
+    assert await chat.conversation.evaluate("box => box.scrollTop") > place
+
+
 async def test_stop_keeps_what_was_said(browser: Browser, server: ServerProcess) -> None:
     chat = await ChatPage.open(browser, server.base)
     await chat.say(script({"text": "again and again " * 300, "delay": 0.02}))

@@ -29,18 +29,23 @@ export function useStickToBottom(scroller: RefObject<HTMLElement | null>, conten
     const inner = content.current;
     if (!box || !inner) return;
     let top = box.scrollTop;
-    let height = box.scrollHeight;
+    let pressed = false;
 
     const leave = () => {
       if (box.scrollHeight > box.clientHeight) follow(false);
     };
     const onScroll = () => {
       const atEnd = box.scrollHeight - box.clientHeight - box.scrollTop < NEAR_PX;
-      const movedUp = box.scrollTop < top - 1 && box.scrollHeight >= height;
+      // Only a hand that drags the bar or a selection moves up by itself; else the browser did, because content shrank for a moment.
       if (atEnd && box.scrollTop >= top) follow(true);
-      else if (movedUp && !atEnd) follow(false);
+      else if (pressed && box.scrollTop < top - 1) follow(false);
       top = box.scrollTop;
-      height = box.scrollHeight;
+    };
+    const onPress = () => {
+      pressed = true;
+    };
+    const onRelease = () => {
+      pressed = false;
     };
     const onWheel = (event: WheelEvent) => event.deltaY < 0 && leave();
     const onKey = (event: KeyboardEvent) => UPWARD_KEYS.has(event.key) && leave();
@@ -56,6 +61,9 @@ export function useStickToBottom(scroller: RefObject<HTMLElement | null>, conten
     resized.observe(inner);
     resized.observe(box);
     box.addEventListener("scroll", onScroll, { passive: true });
+    box.addEventListener("pointerdown", onPress, { passive: true });
+    window.addEventListener("pointerup", onRelease, { passive: true });
+    window.addEventListener("pointercancel", onRelease, { passive: true });
     box.addEventListener("wheel", onWheel, { passive: true });
     box.addEventListener("keydown", onKey);
     box.addEventListener("touchstart", onTouchStart, { passive: true });
@@ -63,6 +71,9 @@ export function useStickToBottom(scroller: RefObject<HTMLElement | null>, conten
     return () => {
       resized.disconnect();
       box.removeEventListener("scroll", onScroll);
+      box.removeEventListener("pointerdown", onPress);
+      window.removeEventListener("pointerup", onRelease);
+      window.removeEventListener("pointercancel", onRelease);
       box.removeEventListener("wheel", onWheel);
       box.removeEventListener("keydown", onKey);
       box.removeEventListener("touchstart", onTouchStart);
