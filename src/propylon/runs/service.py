@@ -15,7 +15,7 @@ from propylon.runs import prompt
 from propylon.runs.supervisor import Supervisor
 from propylon.runtimes.base import Context, Rows, RunInput
 from propylon.sessions.changes import Changes
-from propylon.sessions.service import Sessions, resolved_workspace
+from propylon.sessions.service import Sessions, found, resolved_workspace
 from propylon.store import contexts
 from propylon.store import runs as run_rows
 from propylon.store import sessions as session_rows
@@ -57,29 +57,16 @@ class Runs:
         """Store the message and start its run. Raises Invalid, NotFound, and Busy while another run is live in the session."""
         if not send.text.strip():
             raise Invalid("message: nothing was written")
-        session = await self._sessions.get(send.session)
-        workspace = resolved_workspace(send.workspace, Path(session.workspace))
-        model, provider = await self._model(session, send)
         run = ids.run_id()
-        message = {"message_id": ids.message_id(run, 0), "run_id": run, "role": "user", "content": send.text}
-
-        def claim(connection: Connection) -> Started | Again | SessionBusy:
-            at = time.time()
-            started = run_rows.start_run(
-                connection, send.session, run, [message], at=at, idempotency_key=send.key, model=model, provider=provider, runtime="hermes"
-            )
-            if isinstance(started, Started) and (session.model, session.provider, session.workspace) != (model, provider, str(workspace)):
-                session_rows.change(connection, send.session, model=model, provider=provider, workspace=str(workspace))
-            return started
-
-        answer = await self._database.write(claim)
-        if isinstance(answer, Again):
-            return await self._accepted(answer.run_id, session)
-        if isinstance(answer, SessionBusy):
-            raise Busy(answer.active_run)
-        self._supervisor.spawn(self._input(answer, send.text, workspace, model, provider))
-        self._changes.tell("run_started", session.id, active_stream_id=run)
-        return _as_accepted(answer.run, answer.session.title)
+        claimed = await self._database.write(lambda connection: _claim(connection, send, run))
+        if isinstance(claimed.answer, Again):
+            return _as_accepted(await self._run(claimed.answer.run_id), claimed.session.title)
+        if isinstance(claimed.answer, SessionBusy):
+            raise Busy(claimed.answer.active_run)
+        started = claimed.answer
+        self._supervisor.spawn(self._input(started, send.text, claimed.workspace))
+        self._changes.tell("run_started", send.session, active_stream_id=run)
+        return _as_accepted(started.run, started.session.title)
 
     async def cancel(self, run: str) -> bool:
         """True if the run was live and is now stopped."""
@@ -99,8 +86,8 @@ class Runs:
 
     async def tool_text(self, session: str, tid: str, part: str) -> str:
         """A tool's result or argument in full. Raises NotFound."""
-        found = await self._sessions.get(session)
-        text = self._supervisor.tool_text(found.active_run, tid, part) if found.active_run else None
+        live = (await self._sessions.get(session)).active_run
+        text = self._supervisor.tool_text(live, tid, part) if live else None
         if text is None:
             text = await self._sessions.tool_text(session, tid, part)
         if text is None:
@@ -113,17 +100,7 @@ class Runs:
             raise NotFound("stream not found")
         return row
 
-    async def _model(self, session: Session, send: Send) -> tuple[str, str]:
-        if send.model and (send.model, send.provider or session.provider) != (session.model, session.provider):
-            return send.model, send.provider or ""
-        if session.model:
-            return session.model, session.provider
-        return await self._sessions.model_for(session.profile, None, None)
-
-    async def _accepted(self, run: str, session: Session) -> Accepted:
-        return _as_accepted(await self._run(run), session.title)
-
-    def _input(self, started: Started, text: str, workspace: Path, model: str, provider: str) -> RunInput:
+    def _input(self, started: Started, text: str, workspace: Path) -> RunInput:
         base = started.run.base_run
 
         async def load() -> Rows:
@@ -134,12 +111,42 @@ class Runs:
             session=started.session.id,
             profile=started.session.profile,
             workspace=workspace,
-            model=model,
-            provider=provider,
+            model=started.run.model,
+            provider=started.run.provider,
             text=text,
             note=prompt.workspace_note(workspace),
             context=Context(base=base, load=load),
         )
+
+
+@dataclass(frozen=True)
+class _Claimed:
+    session: Session
+    workspace: Path
+    answer: Started | Again | SessionBusy
+
+
+def _claim(connection: Connection, send: Send, run: str) -> _Claimed:
+    """In one transaction: the session is taken, the message stored. A model that nobody named is left to the run."""
+    session = found(connection, send.session)
+    workspace = resolved_workspace(send.workspace, Path(session.workspace))
+    named = send.model is not None and send.model != session.model
+    model, provider = (send.model or "", send.provider or "") if named else (session.model, send.provider or session.provider)
+    message = {"message_id": ids.message_id(run, 0), "run_id": run, "role": "user", "content": send.text}
+    answer = run_rows.start_run(
+        connection,
+        send.session,
+        run,
+        [message],
+        at=time.time(),
+        idempotency_key=send.key,
+        model=model,
+        provider=provider,
+        runtime="hermes",
+    )
+    if isinstance(answer, Started) and (session.model, session.provider, session.workspace) != (model, provider, str(workspace)):
+        session_rows.change(connection, send.session, model=model, provider=provider, workspace=str(workspace))
+    return _Claimed(session, workspace, answer)
 
 
 def _as_accepted(run: Run, title: str) -> Accepted:

@@ -19,6 +19,7 @@ from propylon.runtimes.failures import Failure, failure
 from propylon.sessions.changes import Changes
 from propylon.store import messages as message_rows
 from propylon.store import runs as run_rows
+from propylon.store import sessions as session_rows
 from propylon.store.engine import Database
 from propylon.store.records import Run, Session
 
@@ -133,6 +134,9 @@ class Supervisor:
             run = run_rows.get_run(connection, outcome.run)
             if run is None or run.status != "running":
                 return None
+            session = session_rows.get(connection, run.session_id)
+            if session is not None and not session.model and outcome.model:
+                session_rows.change(connection, session.id, model=outcome.model, provider=outcome.provider)
             return run_rows.finish_run(
                 connection,
                 outcome.run,

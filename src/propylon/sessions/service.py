@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 from sqlalchemy import Connection
 
 from propylon import ids
@@ -127,7 +128,9 @@ class Sessions:
             session = found(connection, session_id)
             last = message_rows.tail_bounded(connection, session_id, end)
             offset = last[0].position if last else end
-            return views.detail(session, views.rows(last), offset, offset > 0, None, None)
+            # As it was at that end: a replay long after must not tell of a later run.
+            then = msgspec.structs.replace(session, active_run=None, message_count=end)
+            return views.detail(then, views.rows(last), offset, offset > 0, None, None)
 
         return await self._database.read(read)
 

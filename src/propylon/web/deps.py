@@ -41,7 +41,8 @@ class Services:
     version: str
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
+    # Asynchronous so that it runs on the loop: a plain function would be handed to a thread for every request.
     return cast(Services, request.app.state.services)
 
 

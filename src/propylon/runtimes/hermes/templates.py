@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from propylon.runtimes.hermes.configuration import fingerprint
+from propylon.runtimes.hermes.configuration import Configurations
 from propylon.runtimes.hermes.environment import agent_environment
 from propylon.runtimes.hermes.template import Template
 
@@ -32,12 +32,13 @@ class Templates:
         self._home_of = home_of
         self._output = output
         self._idle_s = idle_s
+        self._configurations = Configurations()
         self._held: dict[str, _InUse] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def settings(self, profile: str) -> str:
         """Changes when the agents of the profile would be others."""
-        return fingerprint(self._home_of(profile))
+        return self._configurations.fingerprint(self._home_of(profile))
 
     def of(self, profile: str) -> Template:
         """The profile's template; a new one when its configuration changed, or some time after the old one failed."""
