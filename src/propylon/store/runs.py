@@ -31,7 +31,6 @@ _by_id = _select.where(_r.id == bindparam("run"))
 _by_key = _select.where(_r.session_id == bindparam("session"), _r.idempotency_key == bindparam("key"))
 # The literal lets the small index of running runs be used; a bound value would not.
 _running = _select.where(_r.status == sa.literal_column("'running'")).order_by(_r.started_at)
-_claimed = sa.select(_s.active_run).where(_s.id == bindparam("session")).with_for_update()
 
 
 def start_run(
@@ -52,33 +51,30 @@ def start_run(
     given one from the first message. Raises NotFound when there is no such session; then, and in every answer but Started, nothing
     is changed.
     """
-    claimed = connection.execute(_claimed, {"session": session_id}).one_or_none()
-    if claimed is None:
-        raise NotFound("Session not found")
+    session = _session(connection, session_id)
     if idempotency_key is not None and (before := run_by_key(connection, session_id, idempotency_key)) is not None:
         return Again(before.id)
-    if claimed.active_run is not None:
-        return Busy(claimed.active_run)
-    session = _session(connection, session_id)
-    connection.execute(
-        runs.insert(),
-        {
-            "id": run_id,
-            "session_id": session_id,
-            "status": "running",
-            "idempotency_key": idempotency_key,
-            "model": model,
-            "provider": provider,
-            "runtime": runtime,
-            "base_run": session.last_run,
-            "started_at": at,
-            "first_position": session.message_count,
-            "usage": _encode(_NO_USAGE).decode(),
-        },
+    if session.active_run is not None:
+        return Busy(session.active_run)
+    run = Run(
+        id=run_id,
+        session_id=session_id,
+        status="running",
+        idempotency_key=idempotency_key,
+        model=model,
+        provider=provider,
+        runtime=runtime,
+        base_run=session.last_run,
+        started_at=at,
+        ended_at=None,
+        first_position=session.message_count,
+        end_position=None,
+        usage=Usage(),
+        failure=None,
     )
-    values = _added(connection, session, run_id, rows, at) | _title(session, rows) | {"active_run": run_id}
-    connection.execute(sessions.update().where(_s.id == session_id, _s.active_run.is_(None)).values(values))
-    return Started(_run(connection, run_id), _session(connection, session_id))
+    connection.execute(runs.insert(), {**msgspec.structs.asdict(run), "usage": _encode(run.usage).decode()})
+    changes = _added(connection, session, run_id, rows, at) | _title(session, rows) | {"active_run": run_id}
+    return Started(run, _changed(connection, session, changes))
 
 
 def finish_run(
@@ -123,8 +119,7 @@ def finish_run(
     # A run that ended before the model was asked knows nothing of the window; what is known stays.
     window = {name: getattr(usage, name) for name in ("context_length", "threshold_tokens", "last_prompt_tokens")}
     added |= {name: value for name, value in window.items() if value}
-    connection.execute(sessions.update().where(_s.id == session.id).values(added))
-    return _run(connection, run_id), _session(connection, session.id)
+    return _run(connection, run_id), _changed(connection, session, added)
 
 
 def get_run(connection: Connection, run_id: str) -> Run | None:
@@ -166,6 +161,12 @@ def _title(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[str, str
         return {}
     title = title_from(next((row["content"] for row in rows if row["role"] == "user"), ""))
     return {"title": title, "title_source": "first_message"} if title else {}
+
+
+def _changed(connection: Connection, session: Session, changes: dict[str, Any]) -> Session:
+    """Store the changes; the session with them, without reading it again."""
+    connection.execute(sessions.update().where(_s.id == session.id).values(changes))
+    return msgspec.structs.replace(session, **changes)
 
 
 def _session(connection: Connection, session_id: str) -> Session:

@@ -39,7 +39,6 @@ class Made:
 
     agent: Any
     wish: tuple[str | None, str | None]
-    fingerprint: str
     counters: dict[str, float]
 
 
@@ -219,15 +218,14 @@ class Session:
         return result if isinstance(result, dict) else {}
 
     def _agent_for(self, model: str | None, provider: str | None, status: Callable[[str, str], None] | None = None) -> Made:
-        """The warm agent if it fits, else a new one. Raises what the agent raises."""
+        """The warm agent if it fits, else a new one; a changed configuration is the server's to notice. Raises what the agent raises."""
         self._get_ready()
         if not self._discovered:
             self._discovered = True
             hermes.discover_servers()
         wish = (model or None, provider or None)
-        fingerprint = hermes.fingerprint()
         if self._made is not None:
-            if self._made.wish == wish and self._made.fingerprint == fingerprint:
+            if self._made.wish == wish:
                 return self._made
             self._made.agent.release_clients()
             self._made = None
@@ -246,7 +244,7 @@ class Session:
             session_db=self._database,
         )
         log.info("agent constructed in %.0f ms: %s %s", (time.monotonic() - began) * 1e3, agent.provider, agent.model)
-        self._made = Made(agent, wish, fingerprint, hermes.counters(agent))
+        self._made = Made(agent, wish, hermes.counters(agent))
         return self._made
 
     def _get_ready(self) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import hashlib
 import importlib
 import importlib.metadata
-import json
 import logging
 import os
 import sys
@@ -89,12 +87,6 @@ def configuration() -> dict[str, Any]:
 
     found = load_config()
     return found if isinstance(found, dict) else {}
-
-
-def fingerprint() -> str:
-    """Changes when the configuration does, except by what the agent itself writes into it."""
-    settings = {key: value for key, value in configuration().items() if key not in ("command_allowlist", "_config_version")}
-    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def default_model(config: dict[str, Any]) -> str:
