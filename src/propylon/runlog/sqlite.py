@@ -34,6 +34,7 @@ HELD_LIVE = Held(records=16_384, bytes=16 << 20)
 HELD_ENDED = Held(records=512, bytes=1 << 20)
 HELD_RUNS = 32
 CHECKPOINT_S = 0.5
+SHARE_S = 0.003
 
 _SCHEMA = f"""
 CREATE TABLE run (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, first INTEGER NOT NULL, last INTEGER, seq INTEGER, terminal TEXT);
@@ -62,6 +63,8 @@ class SqliteRunLog:
         self._next_id: int = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM ev").fetchone()[0]
         self._numbers: dict[str, int] = {}
         self._channels: OrderedDict[str, Channel] = OrderedDict()
+        self._last_at = 0.0
+        self._last_of: Channel | None = None
         self._pending: list[_Append] = []
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="runlog-read")
         self._reading: sqlite3.Connection | None = None
@@ -122,11 +125,21 @@ class SqliteRunLog:
         channel.claimed += len(events)
         loop = asyncio.get_running_loop()
         if not self._pending:
-            loop.call_soon(self._flush)
+            self._schedule(loop, channel)
         waiting = _Append(channel, [Record(start + i, event) for i, event in enumerate(events)], mark, loop.create_future())
         self._pending.append(waiting)
         await waiting.committed
         return channel.last
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop, channel: Channel) -> None:
+        """Commit when this turn of the loop is over; a little later when other runs committed just now, so that many share one.
+
+        A run that is alone never waits: it would pay with its own speed.
+        """
+        if self._last_of is channel or loop.time() - self._last_at > SHARE_S:
+            loop.call_soon(self._flush)
+        else:
+            loop.call_at(self._last_at + SHARE_S, self._flush)
 
     def _flush(self) -> None:
         pending, self._pending = self._pending, []
@@ -164,6 +177,8 @@ class SqliteRunLog:
                     committed.exception()
             return
         self._next_id = next_id
+        self._last_at = asyncio.get_running_loop().time()
+        self._last_of = pending[0].channel if len(pending) == 1 else None
         for channel, records, mark, committed in pending:
             channel.publish(records, mark)
             channel.trim(HELD_LIVE)
