@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -95,6 +96,17 @@ async def test_with_every_place_taken_a_run_waits_and_is_refused_in_the_end(pool
         await asyncio.sleep(0)
         pool.release(worker, "run-a", ended=True, cancelled=False)
         assert (await waiting).note.session == "b"
+
+
+async def test_a_small_machine_has_two_places_and_then_reuses_them(
+    pool_of: Callable[..., object], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=100 << 20))
+    async with pool_of(place_s=0.2) as pool:
+        first = await pool.acquire("a", "default", folder, None)
+        await pool.acquire("b", "default", folder, None)
+        await pool.acquire("c", "default", folder, None)
+        await gone(first.note)
 
 
 async def test_a_worker_that_lived_long_enough_is_replaced(pool_of: Callable[..., object], folder: Path) -> None:

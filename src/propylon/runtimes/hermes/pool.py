@@ -33,6 +33,9 @@ PING_S = 2.0
 RETRY_S = 0.1
 SILENT_S = 8.0
 HOUSEKEEPING_S = 30.0
+LEAST_WORKERS = 2
+"""However little memory there is: with none the product would be of no use on a small machine."""
+
 WORKER_BYTES = 60 << 20
 SPARE_BYTES = 1 << 30
 
@@ -195,6 +198,8 @@ class Pool:
         worker.used_at = asyncio.get_running_loop().time()
         if worker.connection.closed:
             self._forget(worker)
+            if cancelled:
+                processes.end(worker.note, signal.SIGTERM)
             if not processes.is_same(worker.note):
                 self.clear(worker.note)
         elif ended:
@@ -227,6 +232,8 @@ class Pool:
             if worker.connection.closed and not processes.is_same(worker.note):
                 self.clear(worker.note)
             worker.connection.close()
+        for background in self._tasks:
+            background.cancel()
         self._output.close()
 
     @property
@@ -358,7 +365,9 @@ class Pool:
 
     def _room(self) -> bool:
         count = len(self._workers) + len(self._draining)
-        return count < self._limits.most_workers and psutil.virtual_memory().available > SPARE_BYTES + WORKER_BYTES
+        if count >= self._limits.most_workers:
+            return False
+        return count < LEAST_WORKERS or psutil.virtual_memory().available > SPARE_BYTES + WORKER_BYTES
 
     async def _make_place(self) -> None:
         """Let the longest unused worker go when there is no room, or wait for one. Raises NoPlace."""
