@@ -19,6 +19,8 @@ from propylon.settings import Settings
 from propylon.state import open_state
 
 GRACE_S = 5
+SWITCH_S = 0.0005
+"""Seconds that a thread at work on rows may keep the event loop waiting for the interpreter; Python's own default is ten times that."""
 
 
 class Server(uvicorn.Server):
@@ -50,6 +52,7 @@ class Server(uvicorn.Server):
 def serve(settings: Settings, backends: Backends | None = None) -> None:
     """Blocks until SIGTERM or SIGINT. Raises Unusable before anything is served."""
     settings.check()
+    sys.setswitchinterval(SWITCH_S)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     listener = bind(settings.host, settings.port)
     state = open_state(settings.state)

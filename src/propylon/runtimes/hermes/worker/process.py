@@ -21,6 +21,12 @@ from .spool import Spool
 CLOSING_WAIT = 2.0
 """Seconds that ending the agent's own processes may take."""
 
+SWITCH_S = 0.0005
+"""Seconds that a busy thread may keep the socket thread waiting for the interpreter; Python's own default is ten times that."""
+
+NICE = 5
+"""Agents and their commands step back behind the server, so that pages stay quick while agents work."""
+
 log = logging.getLogger(__name__)
 
 
@@ -61,6 +67,8 @@ def serve(spec: Spec, load: Callable[[], object] = lambda: None) -> None:
     """Be the worker of `spec` until it leaves. `load` imports the agent if that is still to be done. Never returns."""
     code = 1
     try:
+        sys.setswitchinterval(SWITCH_S)
+        os.nice(NICE)
         os.chdir(spec.workspace)
         gate.set_environment()
         os.environ["HERMES_SESSION_KEY"] = spec.session
