@@ -8,10 +8,11 @@ import styles from "./app.module.css";
 import { setTheme, type Theme, usePreferences } from "./preferences";
 
 export function PaneFooter({ connection, status }: { connection: LineState; status: ServerStatus | undefined }) {
+  const ready = connection === "live" && status?.agent.state === "ready";
   return (
     <>
       <span className={styles.server}>
-        <span className={classes(styles.dot, connection === "live" && styles.dotLive)} aria-hidden />
+        <span className={classes(styles.dot, ready && styles.dotLive)} aria-hidden />
         <span title={status ? `Propylon ${status.version}` : undefined}>
           {connection === "live" && status ? agentWords(status.agent) : CONNECTION_WORDS[connection]}
         </span>
