@@ -111,10 +111,11 @@ def hermes(settings: Settings, state: State) -> Backend:
     )
     runtime = HermesRuntime(pool)
     settling = asyncio.create_task(_settled(pool))
+    settle_by = asyncio.get_running_loop().time() + SETTLE_S
     agent = AgentFacts("starting")
 
     async def settled() -> None:
-        await asyncio.wait({settling}, timeout=SETTLE_S)
+        await asyncio.wait({settling}, timeout=max(0.0, settle_by - asyncio.get_running_loop().time()))
 
     def facts() -> AgentFacts:
         return settling.result() if settling.done() else agent

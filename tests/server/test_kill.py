@@ -9,6 +9,7 @@ import signal
 import time
 
 import httpx2
+import psutil
 
 from support.process import ServerProcess, script
 from support.serving import Frame, collected, first_token, frames, new_session, parsed, rows, send, text_of
@@ -94,6 +95,21 @@ async def test_the_worker_is_killed_and_the_run_ends_in_words(server: ServerProc
         assert stored[2]["error"]["type"] == "interrupted"
         found = await collected(client, await send(client, session, script({"text": "back again"})))
         assert text_of(found) == "back again"
+
+
+async def test_the_template_is_killed_and_neither_runs_nor_new_sessions_suffer(server: ServerProcess) -> None:
+    async with server.client() as client:
+        session = await new_session(client)
+        run = await send(client, session, script({"text": "one two three " * 40, "delay": 0.02}))
+        await first_token(client, run)
+        assert server.process is not None
+        (template,) = [child for child in psutil.Process(server.process.pid).children() if child.cmdline()[-1] == "template"]
+        template.kill()
+        other = await new_session(client)
+        found = await collected(client, await send(client, other, script({"text": "from a new template"})))
+        assert text_of(found) == "from a new template"
+        found = await collected(client, run, after_seq=0)
+        assert (text_of(found), found[-1].event) == ("one two three " * 40, "stream_end")
 
 
 async def test_a_frozen_worker_is_ended(server: ServerProcess) -> None:

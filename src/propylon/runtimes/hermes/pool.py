@@ -22,7 +22,7 @@ from propylon.runtimes.hermes import frames, processes
 from propylon.runtimes.hermes.connection import WorkerConnection, WorkerGone
 from propylon.runtimes.hermes.handle import WorkerHandle
 from propylon.runtimes.hermes.processes import WorkerNote
-from propylon.runtimes.hermes.template import Ready
+from propylon.runtimes.hermes.template import Ready, TemplateFailed
 from propylon.runtimes.hermes.templates import Templates
 
 log = logging.getLogger(__name__)
@@ -260,7 +260,12 @@ class Pool:
             "fresh_idle_s": self._limits.fresh_idle_s,
             "unclaimed_s": self._limits.unclaimed_s,
         }
-        forked = await template.worker(spec)
+        try:
+            forked = await template.worker(spec)
+        except TemplateFailed:
+            if not template.was_ready:
+                raise
+            forked = await self._templates.of(profile).worker(spec)
         note = WorkerNote(
             id=number,
             session=session,

@@ -59,6 +59,7 @@ class Template:
         self._process: asyncio.subprocess.Process | None = None
         self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
         self._forks: dict[str, asyncio.Future[Forked]] = {}
+        self.was_ready = False
         self._ids = itertools.count(1)
         self._life: asyncio.Task[None] | None = None
 
@@ -181,6 +182,7 @@ class Template:
                 future.set_exception(failure)
                 future.exception()
         if self._ready.done() and not self._ready.exception():
+            self.was_ready = True
             self._ready = asyncio.get_running_loop().create_future()
             self._ready.set_exception(failure)
             self._ready.exception()

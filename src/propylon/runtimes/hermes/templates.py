@@ -41,11 +41,11 @@ class Templates:
         return self._configurations.fingerprint(self._home_of(profile))
 
     def of(self, profile: str) -> Template:
-        """The profile's template; a new one when its configuration changed, or some time after the old one failed."""
+        """The profile's template; a new one when its configuration changed, the old one died, or some time after it failed to start."""
         settings = self.settings(profile)
         now = asyncio.get_running_loop().time()
         held = self._held.get(profile)
-        failed = held is not None and held.template.state == "failed" and now - held.used_at > RETRY_S
+        failed = held is not None and held.template.state == "failed" and (held.template.was_ready or now - held.used_at > RETRY_S)
         if held is None or failed or held.settings != settings:
             if held is not None:
                 self._let_go(held.template)

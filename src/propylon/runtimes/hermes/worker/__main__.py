@@ -1,11 +1,13 @@
 """Entry, run by path in the agent's own interpreter: `__main__.py template | worker | demo [port] [log]`."""
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 PACKAGE = "propylon_worker"
+MOST_FILES = 65536
 
 
 def load_package() -> None:
@@ -21,6 +23,8 @@ def load_package() -> None:
 
 def main(arguments: list[str]) -> int:
     """Run one mode; the exit code."""
+    # Whoever started this may have let copies of its pipes through; a worker holding one would hide the template's end from the server.
+    os.closerange(3, MOST_FILES)
     load_package()
     mode = arguments[0] if arguments else ""
     if mode == "template":
