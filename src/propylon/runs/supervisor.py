@@ -19,7 +19,6 @@ from propylon.runtimes.failures import Failure, failure
 from propylon.sessions.changes import Changes
 from propylon.store import messages as message_rows
 from propylon.store import runs as run_rows
-from propylon.store import sessions as session_rows
 from propylon.store.engine import Database
 from propylon.store.records import Run, Session
 
@@ -131,12 +130,6 @@ class Supervisor:
         """One transaction: outcome, rows, usage and the model context of the next turn."""
 
         def write(connection: Connection) -> tuple[Run, Session] | None:
-            run = run_rows.get_run(connection, outcome.run)
-            if run is None or run.status != "running":
-                return None
-            session = session_rows.get(connection, run.session_id)
-            if session is not None and not session.model and outcome.model:
-                session_rows.change(connection, session.id, model=outcome.model, provider=outcome.provider)
             return run_rows.finish_run(
                 connection,
                 outcome.run,
@@ -145,7 +138,7 @@ class Supervisor:
                 ended_at=time.time(),
                 usage=outcome.usage,
                 failure=_as_dict(outcome.failure),
-                context=_context(connection, run, outcome),
+                context=_context(connection, outcome),
                 model=outcome.model or None,
                 provider=outcome.provider or None,
             )
@@ -158,10 +151,13 @@ class Supervisor:
         return run.end_position
 
 
-def _context(connection: Connection, run: Run, outcome: Outcome) -> tuple[int, list[dict[str, object]]]:
+def _context(connection: Connection, outcome: Outcome) -> tuple[int, list[dict[str, object]]] | None:
     """The agent's own context where it could hand it over, else what the person saw."""
     if outcome.context is not None and outcome.status != "cancelled":
         return outcome.context.keep, outcome.context.rows
+    run = run_rows.get_run(connection, outcome.run)
+    if run is None:
+        return None
     said = message_rows.rows_between(connection, run.session_id, run.first_position, run.first_position + 1)
     return ALL, history.from_rows(said[0].content if said else "", outcome.rows)
 

@@ -93,20 +93,30 @@ def finish_run(
     """Decide the run's outcome and store all that came of it; None, and nothing changed, if it was decided before.
 
     `context` is (keep, rows): the model context from now on is the first `keep` messages of the one the run started from, then
-    `rows`; without it the session goes on from where it was. `model` and `provider` are what really answered. Raises NotFound
-    when there is no such run.
+    `rows`; without it the session goes on from where it was. `model` and `provider` are what really answered; a session that had
+    named none keeps them. Raises NotFound when there is no such run.
     """
     run = _run(connection, run_id)
-    values: dict[str, Any] = {"status": status, "ended_at": ended_at, "usage": _encode(usage).decode()}
-    values |= {name: value for name, value in (("model", model), ("provider", provider)) if value is not None}
-    if failure is not None:
-        values["failure"] = _encode(dict(failure)).decode()
+    session = _session(connection, run.session_id)
+    run = msgspec.structs.replace(
+        run,
+        status=status,
+        ended_at=ended_at,
+        end_position=session.message_count + len(rows),
+        usage=usage,
+        failure=None if failure is None else dict(failure),
+        model=run.model if model is None else model,
+        provider=run.provider if provider is None else provider,
+    )
+    values = {name: getattr(run, name) for name in ("status", "ended_at", "end_position", "model", "provider")}
+    values["usage"] = _encode(usage).decode()
+    values["failure"] = None if failure is None else _encode(run.failure).decode()
     decided = connection.execute(runs.update().where(_r.id == run_id, _r.status == "running").values(values))
     if decided.rowcount == 0:
         return None
-    session = _session(connection, run.session_id)
     added = _added(connection, session, run_id, rows, ended_at)
-    connection.execute(runs.update().where(_r.id == run_id).values(end_position=added["message_count"]))
+    if not session.model and model:
+        added |= {"model": model, "provider": provider or ""}
     if context is not None:
         store_context(connection, run_id, session.id, run.base_run, *context)
         added["last_run"] = run_id
@@ -119,7 +129,7 @@ def finish_run(
     # A run that ended before the model was asked knows nothing of the window; what is known stays.
     window = {name: getattr(usage, name) for name in ("context_length", "threshold_tokens", "last_prompt_tokens")}
     added |= {name: value for name, value in window.items() if value}
-    return _run(connection, run_id), _changed(connection, session, added)
+    return run, _changed(connection, session, added)
 
 
 def get_run(connection: Connection, run_id: str) -> Run | None:

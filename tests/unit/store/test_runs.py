@@ -187,3 +187,12 @@ def test_active_runs_are_those_without_an_outcome(connection: Connection, new_se
         runs.start_run(connection, f"s{n}", f"r{n}", [_row(f"r{n}.0")], at=float(n))
     runs.finish_run(connection, "r1", status="interrupted", rows=[], ended_at=9.0)
     assert [run.id for run in runs.active_runs(connection)] == ["r2", "r3"]
+
+
+def test_a_session_that_named_no_model_keeps_the_one_that_answered(connection: Connection, new_session: New) -> None:
+    new_session("s1")
+    for run, model in (("r1", "first"), ("r2", "second")):
+        runs.start_run(connection, "s1", run, [_row(f"{run}.0")], at=1.0)
+        finished = runs.finish_run(connection, run, status="completed", rows=[], ended_at=2.0, model=model, provider="p")
+        assert finished is not None and finished == (runs.get_run(connection, run), sessions.get(connection, "s1"))
+        assert (finished[0].model, finished[1].model, finished[1].provider) == (model, "first", "p")
