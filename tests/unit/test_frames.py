@@ -89,5 +89,13 @@ def test_how_a_run_ended_is_read_from_codes_never_from_words(end: dict[str, obje
     assert (found.failure.kind if found.failure else None) == kind
 
 
+def test_the_end_of_a_run_is_asked_for_again_until_it_is_stored() -> None:
+    """Events and end arrive together; a server that dies after the events are stored, and before the end is, needs the end once more."""
+    read = FrameReader().feed(line(k="text", n=7, run="r", t="last word") + line(k="end", n=8, run="r", outcome="completed"))
+    batch = translate.batch(read)  # type: ignore[arg-type]
+    assert (batch.events, batch.mark) == ([Token(text="last word")], 7)
+    assert batch.end is not None and batch.end.outcome == "completed"
+
+
 def test_usage_that_makes_no_sense_counts_as_nothing() -> None:
     assert translate.usage({"input_tokens": None, "estimated_cost": 0.5}).estimated_cost == 0.5

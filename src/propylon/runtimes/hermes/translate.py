@@ -13,14 +13,17 @@ from propylon.runtimes.hermes.frames import Numbered
 
 
 def batch(numbered: Iterable[Numbered]) -> Batch:
-    """One batch of neighbouring frames of a run, marked with the number of the last one."""
+    """One batch of neighbouring frames of a run, marked with the number of the last one that is an event.
+
+    The end has no part in the mark: it is stored after the events, and a server that dies between must be told it again.
+    """
     out: list[Event] = []
     mark, end = 0, None
     for frame in numbered:
-        mark = frame.n
         if isinstance(frame, frames.End):
             end = run_end(frame)
         else:
+            mark = frame.n
             out.append(event(frame))
     return Batch(events=out, mark=mark, end=end)
 
