@@ -65,7 +65,7 @@ class RunEnd:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Events in order. `mark` is the runtime's own cursor behind these events, stored with them and handed back to `resume` (0 if it has none)."""
+    """Events in order. `mark` is the runtime's own cursor behind them, stored with them and handed back to `resume` (0: it has none)."""
 
     events: list[Event]
     mark: int = 0
