@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.conftest import Serve, saying
-from propylon.events import Reasoning, Status, Token, ToolFinished, ToolStarted, Usage
+from propylon.events import Event, Failed, Reasoning, Status, StreamEnd, Token, ToolFinished, ToolStarted, Usage
+from propylon.runlog.sqlite import SqliteRunLog
 from propylon.runtimes.base import Batch, ContextChange, Controls, RunEnd, RunInput
 from propylon.runtimes.failures import RuntimeFailure, failure
 from propylon.runtimes.scripted import completed
@@ -352,6 +353,25 @@ async def test_large_payloads_are_cut_for_viewers_and_whole_on_demand(serve: Ser
             await collected(client, run)
         tool = (await rows(client, session))[2]
         assert (len(tool["content"]), tool["content_size"]) == (65536, 200_000)
+
+
+@pytest.mark.parametrize("event", [Token, StreamEnd])
+async def test_a_log_that_cannot_be_written_for_a_while_still_ends_the_run_for_viewers(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, event: type[Event]
+) -> None:
+    append = SqliteRunLog.append
+    failures = iter([OSError("disk full")])
+
+    async def failing(self: SqliteRunLog, run: str, events: list[Event], mark: int = 0) -> int:
+        if any(isinstance(each, (event, Failed)) for each in events) and (failure := next(failures, None)):
+            raise failure
+        return await append(self, run, events, mark)
+
+    monkeypatch.setattr(SqliteRunLog, "append", failing)
+    monkeypatch.setattr("propylon.runs.runner.RETRY_S", 0.01)
+    async with serve(saying(Token(text="hello"))) as client:
+        found = await collected(client, await send(client, await new_session(client), "go"), after_seq=0)
+        assert found[-1].event == ("apperror" if event is Token else "stream_end")
 
 
 async def test_notices_are_kept(serve: Serve) -> None:

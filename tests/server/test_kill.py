@@ -146,6 +146,7 @@ async def test_a_run_that_ended_while_no_server_was_there_is_complete(server: Se
             break
     await server.stop(signal.SIGTERM)
     (note,) = server.workers()
+    # No event of a worker reaches anybody without a server: the time the words take, and more.
     await asyncio.sleep(1.5)
     await server.start()
     async with server.client() as client:

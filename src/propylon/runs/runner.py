@@ -21,6 +21,7 @@ from propylon.runtimes.failures import Failure, RuntimeFailure, failure
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+ENDING_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +69,9 @@ class Runner:
             cancelled.cancel()
 
     async def detach(self) -> None:
-        """Stop following the run without ending it; one that is ending is let end."""
+        """Stop following the run without ending it; one that is ending is let end, or found again by the next start."""
         if self._ending is not None:
-            await asyncio.wait({self._ending})
+            await asyncio.wait({self._ending}, timeout=ENDING_S)
         elif self._reading is not None:
             self._reading.cancel()
             await asyncio.wait({self._reading})
@@ -124,7 +125,17 @@ class Runner:
         position = await self._stored(outcome)
         if position is None:
             return
-        await self._log.append(self.run, last_events(self.session, position, end.usage, last))
+        await self._told(last_events(self.session, position, end.usage, last))
+
+    async def _told(self, events: list[Event]) -> None:
+        """The outcome is stored; viewers wait for the last events, so a log that cannot be written now is tried until it can."""
+        while True:
+            try:
+                await self._log.append(self.run, events)
+                return
+            except OSError:
+                log.exception("the last events of run %s could not be stored; trying again", self.run)
+                await asyncio.sleep(RETRY_S)
 
     async def _stored(self, outcome: Outcome) -> int | None:
         """A database that cannot be written now, a full disk say, may be writable soon; what was shown must not be lost for it."""
