@@ -4,7 +4,8 @@ A run is a list of events numbered 1, 2, 3 ... Each class below is one kind of e
 the run log and sent to viewers (`event: <kind>`, `data: <fields>`), so the log, the wire and the TypeScript types have one
 source. The names are those of the existing native clients; docs/events.md explains each and the rules of order:
 
-    (token | reasoning | tool | tool_complete | status | compressed | answer)*  then one of
+    (token | reasoning | tool | tool_complete | subagent | approval | clarify | answered | steered | pending_steer_leftover
+     | status | compressed | answer)*                                             then one of
     done, stream_end | cancel | apperror                                          nothing follows
 """
 
@@ -88,6 +89,100 @@ class Answer(Event, frozen=True, kw_only=True):
     text: str
 
 
+class Approval(Event, frozen=True, kw_only=True):
+    """The agent may go on with a flagged command only when a person says so.
+
+    Times are Unix seconds; `expires_at` None means that it waits without end. `choices` are those that make sense here, of `once`,
+    `session`, `always`, `deny`. `tid` is the tool call that asks, `subagent` the subagent it belongs to, "" where that is not known.
+    `smart_denied`: the profile's smart mode judged the command dangerous; only this one execution can be allowed.
+    """
+
+    kind: ClassVar[str] = "approval"
+    approval_id: str
+    session_id: str
+    command: str
+    description: str = ""
+    pattern_key: str = ""
+    pattern_keys: list[str] = []
+    choices: list[str] = []
+    requested_at: float = 0.0
+    expires_at: float | None = None
+    timeout_seconds: float = 0.0
+    smart_denied: bool = False
+    tid: str = ""
+    subagent: str = ""
+
+
+class Clarify(Event, frozen=True, kw_only=True):
+    """The agent asks the person something. No `choices_offered` means free text; a text is always welcome. Times as in Approval."""
+
+    kind: ClassVar[str] = "clarify"
+    clarify_id: str
+    session_id: str
+    question: str
+    choices_offered: list[str] = []
+    question_kind: str = msgspec.field(name="kind", default="clarify")
+    requested_at: float = 0.0
+    expires_at: float | None = None
+    timeout_seconds: float = 0.0
+
+
+class Answered(Event, frozen=True, kw_only=True):
+    """An open question was decided, once. `by` is `person`, `timeout`, `cancel` or `yolo`.
+
+    For an approval `choice` is what was decided and `reason` what the agent is told of a denial; for a clarify `text` is the answer.
+    """
+
+    kind: ClassVar[str] = "answered"
+    question_id: str
+    by: str
+    choice: str = ""
+    text: str = ""
+    reason: str = ""
+    at: float = 0.0
+
+
+class Steered(Event, frozen=True, kw_only=True):
+    """The person said something to the agent at work; it hears it with its next tool result."""
+
+    kind: ClassVar[str] = "steered"
+    text: str
+    at: float = 0.0
+
+
+class SteerLeftover(Event, frozen=True, kw_only=True):
+    """What the person had said to the agent at work and the agent never heard; it is handed back."""
+
+    kind: ClassVar[str] = "pending_steer_leftover"
+    text: str
+
+
+class Subagent(Event, frozen=True, kw_only=True):
+    """A step of a subagent, under the tool call `tid` that delegated to it. `step` is `start`, `tool` or `end`.
+
+    `start` has the goal; `tool` the name and preview of what it uses; `end` status, seconds, summary and tokens. `parent` is the subagent
+    that delegated further, "" for the agent itself; `index` of `count` counts from 0 among those of one call.
+    """
+
+    kind: ClassVar[str] = "subagent"
+    tid: str
+    id: str
+    step: str
+    parent: str = ""
+    index: int = 0
+    count: int = 1
+    goal: str = ""
+    model: str = ""
+    name: str = ""
+    preview: str = ""
+    status: str = ""
+    duration: float = 0.0
+    summary: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    at: float = 0.0
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens and cost of one run; context figures are the state of the agent's window after it."""
 
@@ -145,6 +240,12 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     Reasoning,
     ToolStarted,
     ToolFinished,
+    Subagent,
+    Approval,
+    Clarify,
+    Answered,
+    Steered,
+    SteerLeftover,
     Status,
     Compressed,
     Answer,

@@ -56,13 +56,13 @@ def test_a_frame_that_cannot_be_read_is_recorded_under_its_number(broken: bytes,
     (found,) = reader.feed(broken)
     assert isinstance(found, frames.Unreadable)
     assert (found.n, found.run) == (number, run)
-    event = translate.event(found)
+    event = translate.event("s", found)
     assert isinstance(event, Status) and event.level == "error"
 
 
 def test_after_a_broken_frame_the_next_one_is_read() -> None:
     found = FrameReader().feed(b"nonsense\n" + line(k="text", n=2, run="r", t="on"))
-    assert [translate.event(frame) for frame in found][1:] == [Token(text="on")]  # type: ignore[arg-type]
+    assert [translate.event("s", frame) for frame in found][1:] == [Token(text="on")]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_how_a_run_ended_is_read_from_codes_never_from_words(end: dict[str, obje
 def test_the_end_of_a_run_is_asked_for_again_until_it_is_stored() -> None:
     """Events and end arrive together; a server that dies after the events are stored, and before the end is, needs the end once more."""
     read = FrameReader().feed(line(k="text", n=7, run="r", t="last word") + line(k="end", n=8, run="r", outcome="completed"))
-    batch = translate.batch(read)  # type: ignore[arg-type]
+    batch = translate.batch("s", read)  # type: ignore[arg-type]
     assert (batch.events, batch.mark) == ([Token(text="last word")], 7)
     assert batch.end is not None and batch.end.outcome == "completed"
 

@@ -13,19 +13,28 @@ import msgspec
 from propylon import ids
 from propylon.events import (
     Answer,
+    Answered,
+    Approval,
     Cancelled,
+    Clarify,
     Compressed,
     Done,
     Event,
     Failed,
     Reasoning,
     Status,
+    Steered,
+    SteerLeftover,
+    Subagent,
     Token,
     ToolFinished,
     ToolStarted,
 )
 
 Row = dict[str, Any]
+
+SUBAGENT_TOOLS = 50
+"""The last tools of a subagent that its row tells of; all are counted."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -40,6 +49,8 @@ class Transcript:
         self._open: Row | None = None
         self._tools: dict[str, Row] = {}
         self._unfinished: dict[str, Row] = {}
+        self._subagents: dict[str, Row] = {}
+        self._questions: dict[str, Row] = {}
         self._ended = False
 
     def apply(self, event: Event) -> None:
@@ -57,6 +68,18 @@ class Transcript:
                 self._tool(event)
             case ToolFinished():
                 self._result(event)
+            case Subagent():
+                self._subagent(event)
+            case Approval():
+                self._ask(_approval(event))
+            case Clarify():
+                self._ask(_clarify(event))
+            case Answered():
+                self._answer(event)
+            case Steered(text=text):
+                self._notice("steer", text)
+            case SteerLeftover(text=text):
+                self._notice("steer_leftover", text)
             case Status(text=text, level=level):
                 self._notice(level, text)
             case Compressed(message=message):
@@ -80,6 +103,24 @@ class Transcript:
         """The rows so far; the caller does not change them."""
         self._settle()
         return self._rows
+
+    def open_questions(self) -> list[Row]:
+        """The questions that wait for an answer, oldest first; none once the run has ended."""
+        return [] if self._ended else [question for question in self._questions.values() if question["answer"] is None]
+
+    def question(self, number: str) -> Row | None:
+        """A question of this run, open or answered."""
+        return self._questions.get(number)
+
+    def granted(self) -> list[str]:
+        """What a person allowed for the rest of the session: pattern keys, each once."""
+        granted = (
+            key
+            for question in self._questions.values()
+            if question["answer"] and question["answer"]["choice"] in ("session", "always")
+            for key in question["pattern_keys"]
+        )
+        return list(dict.fromkeys(granted))
 
     def tool_text(self, tid: str, part: str) -> str | None:
         """A tool's full `result` or one of its arguments as text; None if there is no such thing."""
@@ -135,6 +176,41 @@ class Transcript:
             row["content_size"] = event.result_size
         self._unfinished.pop(event.tid, None)
 
+    def _subagent(self, event: Subagent) -> None:
+        known = self._subagents.get(event.id)
+        if known is None:
+            row = self._tools.get(event.tid)
+            if row is None:
+                return
+            known = self._subagents[event.id] = {
+                "id": event.id,
+                "parent": event.parent,
+                "index": event.index,
+                "goal": event.goal,
+                "model": event.model,
+                "status": "running",
+                "started_at": event.at,
+                "tools": [],
+                "tool_count": 0,
+            }
+            row.setdefault("subagents", []).append(known)
+        if event.step == "tool":
+            known["tool_count"] += 1
+            known["tools"] = [*known["tools"], {"name": event.name, "preview": event.preview}][-SUBAGENT_TOOLS:]
+        elif event.step == "end":
+            for name in ("status", "duration", "summary", "input_tokens", "output_tokens"):
+                known[name] = getattr(event, name)
+
+    def _ask(self, question: Row) -> None:
+        if question["id"] not in self._questions:
+            self._questions[question["id"]] = question
+            self._writable().setdefault("questions", []).append(question)
+
+    def _answer(self, event: Answered) -> None:
+        question = self._questions.get(event.question_id)
+        if question is not None and question["answer"] is None:
+            question["answer"] = {"by": event.by, "choice": event.choice, "text": event.text, "reason": event.reason, "at": event.at}
+
     def _notice(self, level: str, text: str) -> None:
         self._writable().setdefault("notices", []).append({"level": level, "text": text})
 
@@ -142,9 +218,45 @@ class Transcript:
         self._settle()
         for row in self._unfinished.values():
             row.update(interrupted=True, is_error=True)
+        for subagent in self._subagents.values():
+            if subagent["status"] == "running":
+                subagent["status"] = "interrupted"
+        for question in self._questions.values():
+            if question["answer"] is None:
+                denied = "deny" if question["kind"] == "approval" else ""
+                question["answer"] = {"by": "cancel", "choice": denied, "text": "", "reason": "", "at": 0.0}
         last = self._open
         if last is not None and (last["content"] or last.get("reasoning")) and not last.get("tool_calls"):
             last["_partial"] = True
         self._open = None
         self._add("assistant", content=content, _error=True, error=error)
         self._ended = True
+
+
+def _approval(event: Approval) -> Row:
+    return {
+        "id": event.approval_id,
+        "kind": "approval",
+        "command": event.command,
+        "description": event.description,
+        "pattern_keys": event.pattern_keys,
+        "choices": event.choices,
+        "requested_at": event.requested_at,
+        "expires_at": event.expires_at,
+        "smart_denied": event.smart_denied,
+        "tid": event.tid,
+        "subagent": event.subagent,
+        "answer": None,
+    }
+
+
+def _clarify(event: Clarify) -> Row:
+    return {
+        "id": event.clarify_id,
+        "kind": "clarify",
+        "question": event.question,
+        "choices": event.choices_offered,
+        "requested_at": event.requested_at,
+        "expires_at": event.expires_at,
+        "answer": None,
+    }

@@ -31,7 +31,18 @@ class Context:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Permissions:
+    """What the agent may do in this session without asking: all (`yolo`), or what matches the pattern keys a person allowed before."""
+
+    yolo: bool = False
+    granted: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunInput:
+    """A turn. "" for `model`, `provider`, `personality` or `effort` (of reasoning) means the profile's own; `note` goes to the model
+    beside the conversation and is never stored."""
+
     run: str
     session: str
     profile: str
@@ -41,6 +52,9 @@ class RunInput:
     text: str
     note: str
     context: Context
+    personality: str = ""
+    effort: str = ""
+    permissions: Permissions = field(default_factory=Permissions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,16 +86,72 @@ class Batch:
     end: RunEnd | None = None
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
+class AnswerApproval:
+    """`choice` is once, session, always or deny; `reason` is what the agent is told of a denial."""
+
+    question: str
+    choice: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerClarify:
+    question: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steer:
+    """A word to the agent at work. The same `id` again is the same word."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetYolo:
+    """Let everything pass that would be asked for, and what waits now, or ask again from now on."""
+
+    on: bool
+
+
+Command = AnswerApproval | AnswerClarify | Steer | SetYolo
+Obey = Callable[[Command], Awaitable[str]]
+"""Passes a command on; "" when it was taken, else why not: `gone` for a question that is no longer open, or a sentence."""
+
+NOT_LISTENING = "The agent is not listening yet"
+
+
 class Controls:
     """What the owner of a run can tell its runtime while it runs."""
 
-    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    def __init__(self) -> None:
+        self.cancelled = asyncio.Event()
+        self._obey: asyncio.Future[Obey] = asyncio.get_running_loop().create_future()
+
+    def listen(self, obey: Obey) -> None:
+        """Called by the runtime once it can pass commands on."""
+        if not self._obey.done():
+            self._obey.set_result(obey)
+
+    async def tell(self, command: Command, within: float) -> str:
+        """What `Obey` answers; waits at most `within` seconds for the runtime to listen, and as long again for its answer."""
+        try:
+            obey = await asyncio.wait_for(asyncio.shield(self._obey), within)
+            return await asyncio.wait_for(obey(command), within)
+        except TimeoutError:
+            return NOT_LISTENING
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
+    """What a runtime can do; what it cannot is refused with a reason, never skipped in silence."""
+
     survives_restart: bool = False
+    approvals: bool = False
+    clarify: bool = False
+    steer: bool = False
 
 
 Batches = AsyncGenerator[Batch]

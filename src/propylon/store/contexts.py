@@ -21,6 +21,7 @@ ContextRow = dict[str, Any]
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[ContextRow]).decode
 
+_insert = contexts.insert()
 _size = sa.select(contexts.c.size).where(contexts.c.run_id == bindparam("run"))
 
 # From the run down: `wanted` is how many messages, counted from the first, are asked of each link; those from `keep` on are its own.
@@ -47,7 +48,7 @@ def store_context(
     base_size = connection.execute(_size, {"run": base_run}).scalar() if base_run is not None else None
     keep = max(0, min(keep, base_size or 0))
     connection.execute(
-        contexts.insert(),
+        _insert,
         {
             "run_id": run_id,
             "session_id": session_id,

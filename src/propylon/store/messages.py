@@ -22,6 +22,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 _m = messages.c
+_insert = messages.insert()
 _columns = [_m[name] for name in Message.__struct_fields__]
 _session: sa.BindParameter[str] = bindparam("session")
 _start: sa.BindParameter[int] = bindparam("start")
@@ -49,6 +50,7 @@ _callers = (
     .order_by(_m.position.desc())
     .limit(PAGE_ROWS)
 )
+_insert_payload = payloads_table.insert()
 _p = payloads_table.c
 _payload = (
     sa.select(_p.content)
@@ -90,11 +92,11 @@ def append(connection: Connection, session_id: str, run_id: str, start: int, row
         )
         large.update({(cut.tool_call_id, cut.part, position): cut.content for cut in cuts})
     if stored:
-        connection.execute(messages.insert(), stored)
+        connection.execute(_insert, stored)
     if large:
         names = ("tool_call_id", "part", "position")
         connection.execute(
-            payloads_table.insert(),
+            _insert_payload,
             [{"session_id": session_id, **dict(zip(names, key, strict=True)), "content": text} for key, text in large.items()],
         )
 

@@ -31,6 +31,10 @@ _by_id = _select.where(_r.id == bindparam("run"))
 _by_key = _select.where(_r.session_id == bindparam("session"), _r.idempotency_key == bindparam("key"))
 # The literal lets the small index of running runs be used; a bound value would not.
 _running = _select.where(_r.status == sa.literal_column("'running'")).order_by(_r.started_at)
+# Columns are named by the values that come with these: a statement made once is not analysed anew at each turn.
+_insert = runs.insert()
+_decide = runs.update().where(_r.id == bindparam("run"), _r.status == sa.literal_column("'running'"))
+_change_session = sessions.update().where(_s.id == bindparam("session"))
 
 
 def start_run(
@@ -72,7 +76,7 @@ def start_run(
         usage=Usage(),
         failure=None,
     )
-    connection.execute(runs.insert(), {**msgspec.structs.asdict(run), "usage": _encode(run.usage).decode()})
+    connection.execute(_insert, {**msgspec.structs.asdict(run), "usage": _encode(run.usage).decode()})
     changes = _added(connection, session, run_id, rows, at) | _title(session, rows) | {"active_run": run_id}
     return Started(run, _changed(connection, session, changes))
 
@@ -111,7 +115,7 @@ def finish_run(
     values = {name: getattr(run, name) for name in ("status", "ended_at", "end_position", "model", "provider")}
     values["usage"] = _encode(usage).decode()
     values["failure"] = None if failure is None else _encode(run.failure).decode()
-    decided = connection.execute(runs.update().where(_r.id == run_id, _r.status == "running").values(values))
+    decided = connection.execute(_decide, {"run": run_id, **values})
     if decided.rowcount == 0:
         return None
     added = _added(connection, session, run_id, rows, ended_at)
@@ -175,7 +179,7 @@ def _title(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[str, str
 
 def _changed(connection: Connection, session: Session, changes: dict[str, Any]) -> Session:
     """Store the changes; the session with them, without reading it again."""
-    connection.execute(sessions.update().where(_s.id == session.id).values(changes))
+    connection.execute(_change_session, {"session": session.id, **changes})
     return msgspec.structs.replace(session, **changes)
 
 

@@ -39,6 +39,66 @@ class Result(Frame, frozen=True, tag="result"):
     s: float = 0.0
 
 
+class Sub(Frame, frozen=True, tag="sub"):
+    tid: str
+    id: str
+    step: str
+    parent: str = ""
+    index: int = 0
+    count: int = 1
+    goal: str = ""
+    model: str = ""
+    name: str = ""
+    preview: str = ""
+    status: str = ""
+    s: float = 0.0
+    summary: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    at: float = 0.0
+
+
+class Approval(Frame, frozen=True, tag="approval"):
+    q: str
+    command: str
+    why: str = ""
+    keys: list[str] = []
+    choices: list[str] = []
+    at: float = 0.0
+    until: float | None = None
+    limit: float = 0.0
+    denied: bool = False
+    tid: str = ""
+    sub: str = ""
+
+
+class Clarify(Frame, frozen=True, tag="clarify"):
+    q: str
+    question: str
+    choices: list[str] = []
+    at: float = 0.0
+    until: float | None = None
+    limit: float = 0.0
+
+
+class Answered(Frame, frozen=True, tag="answered"):
+    q: str
+    by: str
+    choice: str = ""
+    text: str = ""
+    reason: str = ""
+    at: float = 0.0
+
+
+class Steered(Frame, frozen=True, tag="steered"):
+    t: str
+    at: float = 0.0
+
+
+class Leftover(Frame, frozen=True, tag="leftover"):
+    t: str
+
+
 class Note(Frame, frozen=True, tag="note"):
     t: str
     level: str = "info"
@@ -96,6 +156,7 @@ class Reply(msgspec.Struct, frozen=True, tag="reply", tag_field="k"):
     id: str
     ok: bool
     error: str = ""
+    value: Any = None
 
 
 class Pong(msgspec.Struct, frozen=True, tag="pong", tag_field="k"):
@@ -109,8 +170,9 @@ class Unreadable(Frame, frozen=True, tag="unreadable"):
     why: str
 
 
-Numbered = Text | Reason | Tool | Result | Note | Compressed | Answer | End | Unreadable
-Message = Text | Reason | Tool | Result | Note | Compressed | Answer | End | Part | Hello | Refused | Reply | Pong
+_Said = Text | Reason | Tool | Result | Sub | Approval | Clarify | Answered | Steered | Leftover | Note | Compressed | Answer | End
+Numbered = _Said | Unreadable
+Message = _Said | Part | Hello | Refused | Reply | Pong
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 

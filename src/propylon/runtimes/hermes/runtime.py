@@ -100,13 +100,13 @@ class HermesRuntime:
     def resume(self, run: str, session: str, mark: int, controls: Controls) -> Batches | None:
         """The rest of a run that an earlier server began: from its living worker, or from what it wrote down before it left."""
         notes = self._pool.claim(session)
-        return self._resumed(notes, run, mark, controls) if notes else None
+        return self._resumed(notes, run, session, mark, controls) if notes else None
 
-    async def _resumed(self, notes: list[WorkerNote], run: str, mark: int, controls: Controls) -> Batches:
+    async def _resumed(self, notes: list[WorkerNote], run: str, session: str, mark: int, controls: Controls) -> Batches:
         worker, ended = None, False
         try:
             worker = await self._pool.attach(notes, run, mark)
-            rest = self._follow(worker, run, mark) if worker else _replayed(self._pool.left_frames(notes, run, mark))
+            rest = self._follow(worker, run, mark) if worker else _replayed(session, self._pool.left_frames(notes, run, mark))
             async with aclosing(rest) as batches:
                 async for batch in batches:
                     ended = batch.end is not None
@@ -154,12 +154,12 @@ class HermesRuntime:
             except WorkerGone:
                 if await self._pool.reattach(worker, mark):
                     continue
-                async for batch in _replayed(self._pool.left_frames([worker.note], run, mark)):
+                async for batch in _replayed(worker.note.session, self._pool.left_frames([worker.note], run, mark)):
                     yield batch
                 return
             fresh = _of_run(taken, run, mark)
             if fresh:
-                batch = translate.batch(fresh)
+                batch = translate.batch(worker.note.session, fresh)
                 yield batch
                 mark = batch.mark
                 if batch.end is not None:
@@ -185,10 +185,10 @@ def _of_run(taken: list[Numbered], run: str, mark: int) -> list[Numbered]:
     return [frame for frame in taken if frame.n > mark and (frame.run == run or not frame.run)]
 
 
-async def _replayed(left: list[Numbered]) -> Batches:
+async def _replayed(session: str, left: list[Numbered]) -> Batches:
     """The last words of a worker that is gone; without an end among them the run was interrupted."""
     if left:
-        batch = translate.batch(left)
+        batch = translate.batch(session, left)
         yield batch
         if batch.end is not None:
             return

@@ -12,8 +12,8 @@ from propylon.runtimes.hermes import frames
 from propylon.runtimes.hermes.frames import Numbered
 
 
-def batch(numbered: Iterable[Numbered]) -> Batch:
-    """One batch of neighbouring frames of a run, marked with the number of the last one that is an event.
+def batch(session: str, numbered: Iterable[Numbered]) -> Batch:
+    """One batch of neighbouring frames of a run of the session, marked with the number of the last one that is an event.
 
     The end has no part in the mark: it is stored after the events, and a server that dies between must be told it again.
     """
@@ -24,11 +24,11 @@ def batch(numbered: Iterable[Numbered]) -> Batch:
             end = run_end(frame)
         else:
             mark = frame.n
-            out.append(event(frame))
+            out.append(event(session, frame))
     return Batch(events=out, mark=mark, end=end)
 
 
-def event(frame: Numbered) -> Event:
+def event(session: str, frame: Numbered) -> Event:
     """The event that a frame stands for; `end` is none and has a function of its own."""
     match frame:
         case frames.Text(t=text):
@@ -46,6 +46,18 @@ def event(frame: Numbered) -> Event:
                 duration=frame.s,
                 is_error=frame.error,
             )
+        case frames.Sub():
+            return subagent(frame)
+        case frames.Approval():
+            return approval(session, frame)
+        case frames.Clarify():
+            return clarify(session, frame)
+        case frames.Answered():
+            return events.Answered(question_id=frame.q, by=frame.by, choice=frame.choice, text=frame.text, reason=frame.reason, at=frame.at)
+        case frames.Steered(t=text, at=at):
+            return events.Steered(text=text, at=at)
+        case frames.Leftover(t=text):
+            return events.SteerLeftover(text=text)
         case frames.Note(t=text, level=level):
             return events.Status(text=text, level=level)
         case frames.Compressed(t=text, count=count):
@@ -56,6 +68,57 @@ def event(frame: Numbered) -> Event:
             return events.Status(text=f"A message of the agent could not be read and is missing here ({why}).", level="error")
         case frames.End():
             raise ValueError("an end frame is no event")
+
+
+def subagent(frame: frames.Sub) -> events.Subagent:
+    return events.Subagent(
+        tid=frame.tid,
+        id=frame.id,
+        step=frame.step,
+        parent=frame.parent,
+        index=frame.index,
+        count=frame.count,
+        goal=frame.goal,
+        model=frame.model,
+        name=frame.name,
+        preview=frame.preview,
+        status=frame.status,
+        duration=frame.s,
+        summary=frame.summary,
+        input_tokens=frame.tokens_in,
+        output_tokens=frame.tokens_out,
+        at=frame.at,
+    )
+
+
+def approval(session: str, frame: frames.Approval) -> events.Approval:
+    return events.Approval(
+        approval_id=frame.q,
+        session_id=session,
+        command=frame.command,
+        description=frame.why,
+        pattern_key=frame.keys[0] if frame.keys else "",
+        pattern_keys=frame.keys,
+        choices=frame.choices,
+        requested_at=frame.at,
+        expires_at=frame.until,
+        timeout_seconds=frame.limit,
+        smart_denied=frame.denied,
+        tid=frame.tid,
+        subagent=frame.sub,
+    )
+
+
+def clarify(session: str, frame: frames.Clarify) -> events.Clarify:
+    return events.Clarify(
+        clarify_id=frame.q,
+        session_id=session,
+        question=frame.question,
+        choices_offered=frame.choices,
+        requested_at=frame.at,
+        expires_at=frame.until,
+        timeout_seconds=frame.limit,
+    )
 
 
 def run_end(frame: frames.End) -> RunEnd:
