@@ -5,10 +5,14 @@ PropylonError
 │   └── StoreUnusable a database file that is broken, too new or not ours
 ├── NotFound          no such session or stream
 ├── Invalid           the request makes no sense; names the field
-└── Busy              the session has a live run
+├── Busy              the session has a live run
+├── Stale             the question is no longer open
+└── Unavailable       it cannot be done just now; the same again may succeed
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class PropylonError(Exception):
@@ -35,3 +39,15 @@ class Busy(PropylonError):
     def __init__(self, active_run: str) -> None:
         super().__init__("A run is already live in this session")
         self.active_run = active_run
+
+
+class Stale(PropylonError):
+    """`answer` is how the question was decided, None where that is not known any more."""
+
+    def __init__(self, answer: dict[str, Any] | None) -> None:
+        super().__init__("This question is no longer open")
+        self.answer = answer
+
+
+class Unavailable(PropylonError):
+    pass

@@ -165,6 +165,10 @@ class Runtime(Protocol):
         """Start the run. Raises RuntimeFailure when it cannot be started or its owner is gone."""
         ...
 
+    async def title(self, session: str, said: str, answer: str) -> str:
+        """A title for a session that begins with this exchange; "" when there is none to be had."""
+        ...
+
     def resume(self, run: str, session: str, mark: int, controls: Controls) -> Batches | None:
         """Go on with a run that an earlier process left, after the batch marked `mark`; None when nobody holds it any more."""
         ...

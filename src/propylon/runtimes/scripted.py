@@ -17,6 +17,9 @@ class ScriptedRuntime:
     def __init__(self, script: Script) -> None:
         self._script = script
 
+    async def title(self, session: str, said: str, answer: str) -> str:
+        return ""
+
     async def run(self, run: RunInput, controls: Controls) -> Batches:
         async for batch in self._script(run, controls):
             yield batch

@@ -63,15 +63,15 @@ class WorkerConnection(asyncio.Protocol):
         if self._transport is not None and not self.closed:
             self._transport.write(_encode({"c": control, **fields}) + b"\n")
 
-    async def ask(self, control: str, **fields: Any) -> Reply:
-        """A control and its reply. Raises WorkerGone."""
+    async def ask(self, control: str, *, within: float = REPLY_S, **fields: Any) -> Reply:
+        """A control and its reply, waited for `within` seconds. Raises WorkerGone."""
         if self.closed:
             raise WorkerGone("closed")
         number = str(next(self._ids))
         reply = self._replies[number] = self._loop.create_future()
         self.send(control, id=number, **fields)
         try:
-            return await asyncio.wait_for(reply, REPLY_S)
+            return await asyncio.wait_for(reply, within)
         except TimeoutError as error:
             raise WorkerGone(f"no reply to {control}") from error
         finally:

@@ -113,6 +113,11 @@ class Pool:
             self._workers[session] = worker
             return worker
 
+    def worker(self, session: str) -> WorkerHandle | None:
+        """The session's worker if it has one."""
+        worker = self._workers.get(session)
+        return None if worker is None or worker.connection.closed else worker
+
     def claim(self, session: str) -> list[WorkerNote]:
         """The workers, alive or not, that an earlier server left with the session. Each is given once."""
         notes = [note for note in self._found.values() if note.session == session]

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from propylon.events import Status
-from propylon.runtimes.base import Batch, Batches, Capabilities, Controls, RunInput
+from propylon.runtimes.base import (
+    NOT_LISTENING,
+    AnswerApproval,
+    AnswerClarify,
+    Batch,
+    Batches,
+    Capabilities,
+    Command,
+    Controls,
+    RunInput,
+    SetYolo,
+    Steer,
+)
 from propylon.runtimes.failures import RuntimeFailure, failure
 from propylon.runtimes.hermes import frames, translate
 from propylon.runtimes.hermes.connection import WorkerGone
@@ -24,6 +38,9 @@ DEMO = "demo"
 
 PATIENCE_S = 1.5
 FACTS_S = 5.0
+TITLE_S = 35.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,7 +62,7 @@ def choice(ready: Ready) -> ModelChoice:
 
 
 class HermesRuntime:
-    capabilities = Capabilities(survives_restart=True)
+    capabilities = Capabilities(survives_restart=True, approvals=True, clarify=True, steer=True)
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -72,6 +89,34 @@ class HermesRuntime:
         except (TemplateFailed, WorkerGone, NoPlace):
             return
 
+    async def title(self, session: str, said: str, answer: str) -> str:
+        """By the agent's own generator, while the session's worker is there."""
+        value = await self._value(session, "title", TITLE_S, user=said, answer=answer)
+        return value if isinstance(value, str) else ""
+
+    async def servers(self, session: str) -> list[dict[str, Any]]:
+        """The MCP servers of the session's worker; none while it has no worker."""
+        value = await self._value(session, "servers", FACTS_S)
+        return value if isinstance(value, list) else []
+
+    async def personalities(self, profile: str) -> list[dict[str, str]]:
+        """Name and description of those that the profile's configuration has; none while the agent is starting."""
+        try:
+            found = await asyncio.wait_for(self._pool.ready(profile), FACTS_S)
+        except (TimeoutError, TemplateFailed):
+            return []
+        return found.personalities
+
+    async def _value(self, session: str, control: str, within: float, **fields: Any) -> Any:
+        worker = self._pool.worker(session)
+        if worker is None:
+            return None
+        try:
+            return (await worker.connection.ask(control, within=within, **fields)).value
+        except WorkerGone as error:
+            log.info("%s: %s", control, error)
+            return None
+
     async def run(self, run: RunInput, controls: Controls) -> Batches:
         acquiring = asyncio.create_task(self._pool.acquire(run.session, run.profile, run.workspace, run.run))
         worker, ended = None, False
@@ -81,6 +126,7 @@ class HermesRuntime:
                 yield Batch(events=[Status(text=self._why_slow(run.profile))])
             worker = await asyncio.shield(acquiring)
             await self._begin(worker, await self._decided(run))
+            controls.listen(partial(_obey, worker, run.run))
             async with aclosing(self._follow(worker, run.run, 0)) as batches:
                 async for batch in batches:
                     ended = batch.end is not None
@@ -106,6 +152,8 @@ class HermesRuntime:
         worker, ended = None, False
         try:
             worker = await self._pool.attach(notes, run, mark)
+            if worker is not None:
+                controls.listen(partial(_obey, worker, run))
             rest = self._follow(worker, run, mark) if worker else _replayed(session, self._pool.left_frames(notes, run, mark))
             async with aclosing(rest) as batches:
                 async for batch in batches:
@@ -144,6 +192,10 @@ class HermesRuntime:
             base=run.context.base,
             history=history,
             note=run.note,
+            personality=run.personality,
+            effort=run.effort,
+            yolo=run.permissions.yolo,
+            granted=run.permissions.granted,
         )
 
     async def _follow(self, worker: WorkerHandle, run: str, mark: int) -> Batches:
@@ -178,6 +230,24 @@ class HermesRuntime:
         if self._pool.state(profile) == "starting":
             return "The agent is starting."
         return f"Waiting for a place: {self._pool.busy} agents are at work."
+
+
+async def _obey(worker: WorkerHandle, run: str, command: Command) -> str:
+    connection = worker.connection
+    try:
+        match command:
+            case AnswerApproval():
+                reply = await connection.ask("answer", q=command.question, choice=command.choice, reason=command.reason)
+            case AnswerClarify():
+                reply = await connection.ask("answer", q=command.question, text=command.text)
+            case Steer():
+                reply = await connection.ask("steer", run=run, text=command.text, word=command.id)
+            case SetYolo():
+                reply = await connection.ask("yolo", on=command.on)
+    except WorkerGone as error:
+        log.info("a command did not reach the worker: %s", error)
+        return NOT_LISTENING
+    return "" if reply.ok else reply.error
 
 
 def _of_run(taken: list[Numbered], run: str, mark: int) -> list[Numbered]:

@@ -41,6 +41,7 @@ class Ready(msgspec.Struct, frozen=True):
     fork: bool = True
     why: str = ""
     provider: Provider = Provider()
+    personalities: list[dict[str, str]] = []
 
 
 @dataclass(frozen=True)
