@@ -16,6 +16,11 @@ export interface SessionRow {
   active_stream_id: string | null;
   is_streaming: boolean;
   has_pending_user_message: boolean;
+  /** The agent waits for an answer of the person. */
+  pending_question?: boolean;
+  input_tokens?: number;
+  output_tokens?: number;
+  estimated_cost?: number;
 }
 
 export interface SessionPage {
@@ -24,7 +29,22 @@ export interface SessionPage {
   server_time: number;
 }
 
-export interface SessionDetail extends SessionRow {
+/** What is known of a session besides its row in the list. */
+export interface SessionFacts extends SessionRow {
+  context_length?: number;
+  threshold_tokens?: number;
+  last_prompt_tokens?: number;
+  yolo_enabled?: boolean;
+  /** What a person allowed for the rest of the session. */
+  granted?: string[];
+  /** Names the state of the conversation; a change of what was said needs it. */
+  revision?: number | string;
+  personality?: string | null;
+  reasoning_effort?: string | null;
+  parent_session_id?: string | null;
+}
+
+export interface SessionDetail extends SessionFacts {
   pending_user_message: string | null;
   pending_started_at: number | null;
   messages: Row[];
@@ -51,6 +71,77 @@ export interface Notice {
   text: string;
 }
 
+export type Choice = "once" | "session" | "always" | "deny";
+
+export interface QuestionAnswer {
+  by: string;
+  choice: string;
+  text: string;
+  reason: string;
+  at: number;
+}
+
+interface Asked {
+  id: string;
+  /** Unix seconds; without `expires_at` it waits without end. */
+  requested_at: number;
+  expires_at: number | null;
+  answer: QuestionAnswer | null;
+}
+
+export interface Approval extends Asked {
+  kind: "approval";
+  command: string;
+  description: string;
+  pattern_keys: string[];
+  choices: string[];
+  smart_denied: boolean;
+  tid: string;
+  subagent: string;
+}
+
+export interface Clarify extends Asked {
+  kind: "clarify";
+  question: string;
+  choices: string[];
+}
+
+export type Question = Approval | Clarify;
+
+export interface SubagentTool {
+  name: string;
+  preview: string;
+}
+
+export interface Subagent {
+  id: string;
+  parent: string;
+  index: number;
+  goal: string;
+  model: string;
+  status: string;
+  started_at: number;
+  /** The last ones; `tool_count` counts all. */
+  tools: SubagentTool[];
+  tool_count: number;
+  duration?: number;
+  summary?: string;
+  input_tokens?: number;
+  output_tokens?: number;
+}
+
+/** Tokens and cost of one run; the context figures are the state of the agent's window after it. */
+export interface Usage {
+  input_tokens: number;
+  output_tokens: number;
+  cache_read_tokens: number;
+  reasoning_tokens: number;
+  estimated_cost: number;
+  context_length: number;
+  threshold_tokens: number;
+  last_prompt_tokens: number;
+}
+
 export interface RunError {
   type: string;
   label: string;
@@ -67,6 +158,7 @@ export interface AssistantRow {
   reasoning?: string;
   tool_calls?: ToolCall[];
   notices?: Notice[];
+  questions?: Question[];
   timestamp?: number;
   _partial?: true;
   _error?: true;
@@ -85,6 +177,7 @@ export interface ToolRow {
   started_at: number;
   args_sizes?: Record<string, number>;
   content_size?: number;
+  subagents?: Subagent[];
   interrupted?: true;
   timestamp?: number;
 }
@@ -116,8 +209,40 @@ export interface ServerStatus {
   agent: { state: "ready" | "starting" | "failed"; version: string | null; error: string | null };
 }
 
+export interface Queued {
+  id: string;
+  text: string;
+  created_at: number;
+}
+
+export interface Queue {
+  queue: Queued[];
+  /** Nothing starts by itself until the person says so. */
+  paused: boolean;
+}
+
+export interface Branch {
+  id: string;
+  parent: string | null;
+  fork: string | null;
+  created_at: number;
+  reason: string;
+  message_count: number;
+  preview: string;
+  active: boolean;
+}
+
 export interface SessionsChanged {
-  reason: "created" | "run_started" | "run_finished" | "updated";
+  reason:
+    | "created"
+    | "run_started"
+    | "run_finished"
+    | "updated"
+    | "question"
+    | "queue"
+    | "history"
+    | "settings"
+    | "title";
   session_id?: string;
   active_stream_id?: string | null;
 }

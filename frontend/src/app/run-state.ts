@@ -1,4 +1,4 @@
-import type { Outcome } from "../live/fold";
+import type { Outcome } from "../live/run-state";
 import { useThread } from "../live/thread-store";
 
 export type RunStateName = "idle" | "sending" | "running" | "stopping" | Outcome;

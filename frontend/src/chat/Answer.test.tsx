@@ -1,7 +1,8 @@
 import { fireEvent, render, screen } from "@testing-library/react";
 import { expect, it } from "vitest";
 import type { RunRecord } from "../live/events";
-import { emptyRun, foldAll } from "../live/fold";
+import { foldAll } from "../live/fold";
+import { emptyRun } from "../live/run-state";
 import { Answer } from "./Answer";
 import { toParts } from "./turns";
 

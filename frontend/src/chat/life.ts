@@ -1,4 +1,4 @@
-import type { RunState } from "../live/fold";
+import type { RunState } from "../live/run-state";
 import { describe, readArgs } from "./steps/describe";
 
 /** What the agent is at, in words. */

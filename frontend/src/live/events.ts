@@ -1,4 +1,4 @@
-import type { RunError } from "../api/types";
+import type { RunError, Usage } from "../api/types";
 
 /** The run's events as they travel: `event: <kind>`, `data: <the rest>`. */
 export interface EventData {
@@ -20,10 +20,51 @@ export interface EventData {
     duration?: number;
     is_error?: boolean;
   };
+  subagent: {
+    tid: string;
+    id: string;
+    step: string;
+    parent?: string;
+    index?: number;
+    goal?: string;
+    model?: string;
+    name?: string;
+    preview?: string;
+    status?: string;
+    duration?: number;
+    summary?: string;
+    input_tokens?: number;
+    output_tokens?: number;
+    at?: number;
+  };
+  approval: {
+    approval_id: string;
+    session_id: string;
+    command: string;
+    description?: string;
+    pattern_keys?: string[];
+    choices?: string[];
+    requested_at?: number;
+    expires_at?: number | null;
+    smart_denied?: boolean;
+    tid?: string;
+    subagent?: string;
+  };
+  clarify: {
+    clarify_id: string;
+    session_id: string;
+    question: string;
+    choices_offered?: string[];
+    requested_at?: number;
+    expires_at?: number | null;
+  };
+  answered: { question_id: string; by: string; choice?: string; text?: string; reason?: string; at?: number };
+  steered: { text: string; at?: number };
+  pending_steer_leftover: { text: string };
   status: { text: string; level?: string };
   compressed: { message: string; count?: number };
   answer: { text: string };
-  done: { session_id: string; end: number };
+  done: { session_id: string; end: number; usage?: Usage };
   stream_end: { session_id: string };
   cancel: { session_id: string; message?: string };
   apperror: { session_id: string } & RunError;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Row, UserRow } from "../api/types";
 import type { RunRecord } from "./events";
-import { emptyRun, fold, foldAll } from "./fold";
+import { fold, foldAll } from "./fold";
+import { emptyRun } from "./run-state";
 
 interface Contract {
   name: string;

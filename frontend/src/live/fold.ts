@@ -1,30 +1,8 @@
 import type { AssistantRow, Notice, RunError, RunRow, ToolRow } from "../api/types";
 import type { EventData, KnownRecord, RunRecord } from "./events";
-
-export type Outcome = "done" | "cancelled" | "failed";
-
-/** The transcript of one run so far. Rows are replaced, never changed: an untouched row keeps its identity. */
-export interface RunState {
-  readonly run: string;
-  readonly seq: number;
-  readonly rows: readonly RunRow[];
-  /** Index of the assistant row that takes the next text, -1 before there is one. */
-  readonly open: number;
-  /** Tools that have not returned. */
-  readonly pending: readonly string[];
-  readonly outcome: Outcome | null;
-  readonly ended: boolean;
-}
-
-export const emptyRun = (run: string): RunState => ({
-  run,
-  seq: 0,
-  rows: [],
-  open: -1,
-  pending: [],
-  outcome: null,
-  ended: false,
-});
+import { answerQuestion, approvalOf, ask, clarifyOf, closed } from "./fold-questions";
+import { addSubagent, interrupted } from "./fold-subagents";
+import { append, hasTools, type Outcome, opened, openRow, type RunState, replace } from "./run-state";
 
 export const foldAll = (state: RunState, records: Iterable<RunRecord>): RunState => {
   let next = state;
@@ -51,6 +29,18 @@ function apply(state: RunState, record: KnownRecord): RunState {
       return startTool(state, record.data);
     case "tool_complete":
       return finishTool(state, record.data);
+    case "subagent":
+      return addSubagent(state, record.data);
+    case "approval":
+      return ask(state, approvalOf(record.data));
+    case "clarify":
+      return ask(state, clarifyOf(record.data));
+    case "answered":
+      return answerQuestion(state, record.data);
+    case "steered":
+      return addNotice(state, { level: "steer", text: record.data.text });
+    case "pending_steer_leftover":
+      return addNotice(state, { level: "steer_leftover", text: record.data.text });
     case "status":
       return addNotice(state, { level: record.data.level ?? "info", text: record.data.text });
     case "compressed":
@@ -58,7 +48,7 @@ function apply(state: RunState, record: KnownRecord): RunState {
     case "answer":
       return setAnswer(state, record.data.text);
     case "done":
-      return { ...state, outcome: "done" };
+      return { ...state, outcome: "done", asking: [], usage: record.data.usage ?? null };
     case "stream_end":
       return { ...state, outcome: "done", ended: true };
     case "cancel": {
@@ -73,31 +63,6 @@ function apply(state: RunState, record: KnownRecord): RunState {
     default:
       return state;
   }
-}
-
-const openRow = (state: RunState): AssistantRow | null => (state.rows[state.open] as AssistantRow | undefined) ?? null;
-
-const hasTools = (row: AssistantRow): boolean => row.tool_calls !== undefined;
-
-function append<R extends AssistantRow | ToolRow>(state: RunState, row: Omit<R, "message_id" | "run_id">): RunState {
-  const stamped = { message_id: `${state.run}.${state.rows.length + 1}`, run_id: state.run, ...row } as R;
-  const open = row.role === "assistant" ? state.rows.length : state.open;
-  return { ...state, rows: [...state.rows, stamped], open };
-}
-
-const replace = (state: RunState, index: number, row: RunRow): RunState => ({
-  ...state,
-  rows: state.rows.with(index, row),
-});
-
-const newAnswer = (state: RunState): RunState => append<AssistantRow>(state, { role: "assistant", content: "" });
-
-/** The state with an open assistant row that `fits`, and that row. */
-function opened(state: RunState, fits: (row: AssistantRow) => boolean = () => true): [RunState, AssistantRow] {
-  const row = openRow(state);
-  if (row && fits(row)) return [state, row];
-  const next = newAnswer(state);
-  return [next, next.rows[next.open] as AssistantRow];
 }
 
 function addText(state: RunState, text: string): RunState {
@@ -170,10 +135,13 @@ function end(state: RunState, outcome: Outcome, content: string, error: RunError
   const open = openRow(state);
   const partial = open !== null && !hasTools(open) && Boolean(open.content || open.reasoning);
   const rows = state.rows.map((row, index): RunRow => {
-    if (row.role === "tool" && waiting.has(row.tool_call_id)) return { ...row, is_error: true, interrupted: true };
-    if (row.role === "assistant" && index === state.open && partial) return { ...row, _partial: true };
-    return row;
+    if (row.role === "tool") {
+      const left = interrupted(row);
+      return waiting.has(row.tool_call_id) ? { ...left, is_error: true, interrupted: true } : left;
+    }
+    const answered = closed(row);
+    return index === state.open && partial ? { ...answered, _partial: true } : answered;
   });
-  const closed: RunState = { ...state, rows, pending: [], outcome, ended: true };
-  return append<AssistantRow>(closed, { role: "assistant", content, _error: true, error });
+  const over: RunState = { ...state, rows, pending: [], asking: [], outcome, ended: true };
+  return append<AssistantRow>(over, { role: "assistant", content, _error: true, error });
 }

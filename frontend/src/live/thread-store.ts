@@ -1,7 +1,7 @@
 import { create } from "zustand";
-import type { Row, SessionRow } from "../api/types";
+import type { Row, SessionFacts } from "../api/types";
 import type { LineState } from "./connection";
-import type { Outcome, RunState } from "./fold";
+import type { Outcome, RunState } from "./run-state";
 
 export interface LiveRun {
   readonly run: string;
@@ -17,7 +17,7 @@ export interface ThreadState {
   readonly sessionId: string | null;
   readonly phase: "new" | "loading" | "ready" | "missing" | "failed";
   readonly problem: string | null;
-  readonly session: SessionRow | null;
+  readonly session: SessionFacts | null;
   readonly rows: readonly Row[];
   readonly offset: number;
   readonly loadingOlder: boolean;

@@ -1,7 +1,7 @@
 import { fireEvent, render, screen } from "@testing-library/react";
 import { afterEach, expect, it, vi } from "vitest";
 import { writeDraft } from "../../live/drafts";
-import { emptyRun } from "../../live/fold";
+import { emptyRun } from "../../live/run-state";
 import { NEW_THREAD, useThread } from "../../live/thread-store";
 import { Composer } from "./Composer";
 

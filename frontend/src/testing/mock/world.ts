@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Row, SessionDetail, SessionRow, UserRow } from "../../api/types.ts";
 import { isTerminal, type RunRecord } from "../../live/events.ts";
-import { emptyRun, foldAll } from "../../live/fold.ts";
+import { foldAll } from "../../live/fold.ts";
+import { emptyRun } from "../../live/run-state.ts";
 import { sessionRow } from "../rows.ts";
 import { type Scenario, scenarioFor } from "./scenarios.ts";
 
