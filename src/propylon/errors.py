@@ -51,3 +51,9 @@ class Stale(PropylonError):
 
 class Unavailable(PropylonError):
     pass
+
+
+class Changed(PropylonError):
+    def __init__(self, revision: int) -> None:
+        super().__init__("The conversation has changed since; look at it again")
+        self.revision = revision

@@ -14,6 +14,11 @@ def run_id() -> str:
     return "r" + secrets.token_hex(10)
 
 
+def branch_id() -> str:
+    """Of every branch but a session's first one, which has the session's id."""
+    return "b" + secrets.token_hex(10)
+
+
 def worker_id() -> str:
     return secrets.token_hex(4)
 

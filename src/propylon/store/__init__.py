@@ -1,6 +1,6 @@
-"""Rows: sessions, runs, messages and model contexts in `app.db`.
+"""Rows: sessions, runs, messages, branches, queues and model contexts in `app.db`.
 
-`Database` gives a connection inside a transaction; the functions of `sessions`, `messages`, `runs` and `contexts` take it and are
+`Database` gives a connection inside a transaction; the functions of the modules beside it take it and are
 composed by the caller, so what belongs together is one transaction:
 
     database = Database.open(path)
@@ -8,8 +8,25 @@ composed by the caller, so what belongs together is one transaction:
     page = await database.read(lambda c: messages.tail(c, session.id, 50))
 """
 
-from propylon.store import contexts, messages, runs, sessions
+from propylon.store import branches, contexts, history, messages, queue, runs, sessions
 from propylon.store.engine import Database
-from propylon.store.records import Again, Busy, Message, Run, Session, Started
+from propylon.store.records import Again, Branch, Busy, Message, Queued, Run, Session, Started
 
-__all__ = ["Again", "Busy", "Database", "Message", "Run", "Session", "Started", "contexts", "messages", "runs", "sessions"]
+__all__ = [
+    "Again",
+    "Branch",
+    "Busy",
+    "Database",
+    "Message",
+    "Queued",
+    "Run",
+    "Session",
+    "Started",
+    "branches",
+    "contexts",
+    "history",
+    "messages",
+    "queue",
+    "runs",
+    "sessions",
+]

@@ -6,7 +6,7 @@ A tool result or argument above `PAYLOAD_LIMIT` bytes is stored twice: cut in it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -67,6 +67,31 @@ class Cutter:
             stored.update(content=content, content_size=size)
         if tid is not None and (sizes := self._sizes.get(tid)):
             stored["args_sizes"] = sizes
+
+
+def joined(row: dict[str, Any], part: Callable[[str, str], str | None]) -> dict[str, Any]:
+    """The row before it was cut: what `part(tool_call_id, part)` knows is whole again, the sizes are gone.
+
+    An argument that was no text and was cut comes back as its JSON: which one it was is not kept.
+    """
+    whole = {name: value for name, value in row.items() if name not in ("content_size", "args_sizes")}
+    if "content_size" in row and (tid := row.get("tool_call_id")) is not None:
+        whole["content"] = part(tid, RESULT) or row["content"]
+    if isinstance(calls := row.get("tool_calls"), list):
+        whole["tool_calls"] = [_joined_call(call, part) for call in calls]
+    return whole
+
+
+def _joined_call(call: Any, part: Callable[[str, str], str | None]) -> Any:
+    match call:
+        case {"id": str(tid), "function": {"arguments": str(text)} as function, "args_sizes": dict(sizes)}:
+            found = {name: value for name in sizes if (value := part(tid, ARGUMENT + name)) is not None}
+            shown = _arguments(text)
+            arguments = found.get(WHOLE, text) if shown == {WHOLE: text} else _encode(shown | found).decode()
+            kept = {name: value for name, value in call.items() if name != "args_sizes"}
+            return {**kept, "function": {**function, "arguments": arguments}}
+        case _:
+            return call
 
 
 def as_text(value: Any) -> str:

@@ -9,13 +9,18 @@ import msgspec
 from propylon.events import Usage
 
 TitleSource = Literal["none", "first_message", "person", "agent"]
-RunStatus = Literal["running", "completed", "cancelled", "failed", "interrupted"]
+RunStatus = Literal["running", "completed", "cancelled", "failed", "interrupted", "cut"]
+"""`cut` is no turn: such a run has no rows and only carries the context of a transcript that was cut in the middle of a turn."""
+
 Row = dict[str, Any]
 """A message as it is on the wire: message_id, run_id, role, content, timestamp, and whatever else the message has."""
 
 
 class Session(msgspec.Struct, frozen=True):
-    """A chat. `message_count` is the number of rows, hence the next position; `last_run` the run whose model context comes next."""
+    """A chat. `message_count` is the number of rows, hence the next position; `last_run` the run whose model context comes next.
+
+    `branch` is the list of rows that is shown and goes on; `granted` are the pattern keys that a person allowed for the whole session.
+    """
 
     id: str
     title: str
@@ -41,16 +46,50 @@ class Session(msgspec.Struct, frozen=True):
     last_prompt_tokens: int
     last_run: str | None
     revision: int
+    branch: str
+    parent_session: str | None
+    yolo: bool
+    granted: tuple[str, ...]
+    personality: str
+    reasoning_effort: str
+
+
+class Branch(msgspec.Struct, frozen=True):
+    """A way the conversation went: the rows of `parent` below position `fork`, then its own.
+
+    The last three are as of when the session left it; the session's own row tells them of the active one.
+    """
+
+    id: str
+    session_id: str
+    parent: str | None
+    fork: int
+    created_at: float
+    reason: str
+    message_count: int
+    user_message_count: int
+    last_run: str | None
+
+
+class Queued(msgspec.Struct, frozen=True):
+    """A message that waits for the session to be free."""
+
+    session_id: str
+    id: str
+    place: float
+    text: str
+    created_at: float
 
 
 class Run(msgspec.Struct, frozen=True):
-    """One turn. Its rows are at `first_position` up to, not including, `end_position`.
+    """One turn. Its rows are at `first_position` up to, not including, `end_position` of its branch.
 
     `base_run` is the run whose model context it started from.
     """
 
     id: str
     session_id: str
+    branch: str
     status: RunStatus
     idempotency_key: str | None
     model: str
@@ -68,7 +107,7 @@ class Run(msgspec.Struct, frozen=True):
 class Message(msgspec.Struct, frozen=True):
     """A row of the transcript. Tool payloads are cut as events.py cuts them; `extra` then states the full sizes in bytes."""
 
-    session_id: str
+    branch: str
     position: int
     message_id: str
     run_id: str

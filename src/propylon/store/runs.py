@@ -63,6 +63,7 @@ def start_run(
     run = Run(
         id=run_id,
         session_id=session_id,
+        branch=session.branch,
         status="running",
         idempotency_key=idempotency_key,
         model=model,
@@ -76,7 +77,7 @@ def start_run(
         usage=Usage(),
         failure=None,
     )
-    connection.execute(_insert, {**msgspec.structs.asdict(run), "usage": _encode(run.usage).decode()})
+    add(connection, run)
     changes = _added(connection, session, run_id, rows, at) | _title(session, rows) | {"active_run": run_id}
     return Started(run, _changed(connection, session, changes))
 
@@ -93,12 +94,14 @@ def finish_run(
     context: tuple[int, Sequence[ContextRow]] | None = None,
     model: str | None = None,
     provider: str | None = None,
+    granted: Sequence[str] = (),
 ) -> tuple[Run, Session] | None:
     """Decide the run's outcome and store all that came of it; None, and nothing changed, if it was decided before.
 
     `context` is (keep, rows): the model context from now on is the first `keep` messages of the one the run started from, then
     `rows`; without it the session goes on from where it was. `model` and `provider` are what really answered; a session that had
-    named none keeps them. Raises NotFound when there is no such run.
+    named none keeps them. `granted` are pattern keys that a person allowed for the rest of the session; they are added to those before.
+    Raises NotFound when there is no such run.
     """
     run = _run(connection, run_id)
     session = _session(connection, run.session_id)
@@ -121,6 +124,8 @@ def finish_run(
     added = _added(connection, session, run_id, rows, ended_at)
     if not session.model and model:
         added |= {"model": model, "provider": provider or ""}
+    if not set(granted) <= set(session.granted):
+        added["granted"] = tuple(dict.fromkeys([*session.granted, *granted]))
     if context is not None:
         store_context(connection, run_id, session.id, run.base_run, *context)
         added["last_run"] = run_id
@@ -134,6 +139,11 @@ def finish_run(
     window = {name: getattr(usage, name) for name in ("context_length", "threshold_tokens", "last_prompt_tokens")}
     added |= {name: value for name, value in window.items() if value}
     return run, _changed(connection, session, added)
+
+
+def add(connection: Connection, run: Run) -> None:
+    """Store a run that has not failed."""
+    connection.execute(_insert, {**msgspec.structs.asdict(run), "usage": _encode(run.usage).decode()})
 
 
 def get_run(connection: Connection, run_id: str) -> Run | None:
@@ -160,7 +170,7 @@ def title_from(text: str) -> str:
 
 def _added(connection: Connection, session: Session, run_id: str, rows: Sequence[Mapping[str, Any]], at: float) -> dict[str, Any]:
     """Store rows at the session's end; what changes in the session's own row by that."""
-    messages.append(connection, session.id, run_id, session.message_count, rows, at=at)
+    messages.append(connection, session.branch, run_id, session.message_count, rows, at=at)
     changes: dict[str, Any] = {
         "message_count": session.message_count + len(rows),
         "user_message_count": session.user_message_count + sum(row["role"] == "user" for row in rows),

@@ -6,12 +6,14 @@ same names. Created by migrations/, never from here; a test shows that both agre
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
-from sqlalchemy import Boolean, Column, Double, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import Boolean, Column, Dialect, Double, ForeignKey, Index, Integer, Table, Text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Number of the newest migration; SQLite's `user_version`."""
 
 APPLICATION_ID = 0x50727079
@@ -19,6 +21,24 @@ APPLICATION_ID = 0x50727079
 
 metadata = sa.MetaData()
 
+
+class Words(sa.TypeDecorator[tuple[str, ...]]):
+    """A short list of words: a tuple in Python, a JSON list in the file."""
+
+    impl = Text
+    cache_ok = True
+
+    _encode = msgspec.json.Encoder().encode
+    _decode = msgspec.json.Decoder(tuple[str, ...]).decode
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> str:
+        return self._encode(value or ()).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
+        return self._decode(value) if value else ()
+
+
+# What version 2 added to tables of version 1 has a default in the file, because SQLite adds no column to a table with rows without one.
 sessions = Table(
     "sessions",
     metadata,
@@ -46,6 +66,28 @@ sessions = Table(
     Column("last_prompt_tokens", Integer, nullable=False),
     Column("last_run", Text),
     Column("revision", Integer, nullable=False),
+    Column("branch", Text, nullable=False, server_default=""),
+    Column("parent_session", Text),
+    Column("yolo", Boolean, nullable=False, server_default=sa.false()),
+    Column("granted", Words, nullable=False, server_default="[]"),
+    Column("personality", Text, nullable=False, server_default=""),
+    Column("reasoning_effort", Text, nullable=False, server_default=""),
+)
+
+# A branch is a list of rows from `fork` on; before them come the rows of `parent` below `fork`. What it ended with is stored when the
+# session leaves it (the session's own row tells it of the active one), so that it can be restored as it was.
+branches = Table(
+    "branches",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("session_id", Text, ForeignKey("sessions.id"), nullable=False),
+    Column("parent", Text, ForeignKey("branches.id")),
+    Column("fork", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("message_count", Integer, nullable=False),
+    Column("user_message_count", Integer, nullable=False),
+    Column("last_run", Text),
 )
 
 runs = Table(
@@ -65,6 +107,7 @@ runs = Table(
     Column("end_position", Integer),
     Column("usage", Text, nullable=False),
     Column("failure", Text),
+    Column("branch", Text, nullable=False, server_default=""),
 )
 
 # Not WITHOUT ROWID: with tool results of some kilobytes the last rows of a long session are read 1.6 times faster this way,
@@ -72,7 +115,7 @@ runs = Table(
 messages = Table(
     "messages",
     metadata,
-    Column("session_id", Text, ForeignKey("sessions.id"), primary_key=True),
+    Column("branch", Text, ForeignKey("branches.id"), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("message_id", Text, nullable=False),
     Column("run_id", Text, nullable=False),
@@ -88,12 +131,12 @@ messages = Table(
 payloads = Table(
     "payloads",
     metadata,
-    Column("session_id", Text, primary_key=True),
+    Column("branch", Text, primary_key=True),
     Column("tool_call_id", Text, primary_key=True),
     Column("part", Text, primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("content", Text, nullable=False),
-    sa.ForeignKeyConstraint(["session_id", "position"], ["messages.session_id", "messages.position"]),
+    sa.ForeignKeyConstraint(["branch", "position"], ["messages.branch", "messages.position"]),
 )
 
 contexts = Table(
@@ -105,6 +148,17 @@ contexts = Table(
     Column("keep", Integer, nullable=False),
     Column("size", Integer, nullable=False),
     Column("rows", Text, nullable=False),
+)
+
+# What a person wants to say next, in the order of `place`.
+queued = Table(
+    "queued",
+    metadata,
+    Column("session_id", Text, ForeignKey("sessions.id"), primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("place", Double, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
 )
 
 
@@ -120,11 +174,13 @@ Index("sessions_active", sessions.c.profile, **_where("active_run IS NOT NULL", 
 Index("runs_key", runs.c.session_id, runs.c.idempotency_key, unique=True)
 Index("runs_running", runs.c.started_at, **_where("status = 'running'", "status = 'running'"))
 Index("messages_id", messages.c.message_id, unique=True)
-Index("messages_visible", messages.c.session_id, messages.c.position, **_where("visible = 1", "visible"))
+Index("messages_visible", messages.c.branch, messages.c.position, **_where("visible = 1", "visible"))
 Index(
     "messages_tool",
-    messages.c.session_id,
+    messages.c.branch,
     messages.c.tool_call_id,
     messages.c.position,
     **_where("tool_call_id IS NOT NULL", "tool_call_id IS NOT NULL"),
 )
+Index("branches_session", branches.c.session_id, branches.c.created_at, branches.c.id)
+Index("queued_place", queued.c.session_id, queued.c.place)

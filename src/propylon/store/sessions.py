@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
 from propylon.errors import Invalid, NotFound
-from propylon.store.records import Session, TitleSource
-from propylon.store.schema import sessions
+from propylon.store.records import Branch, Session, TitleSource
+from propylon.store.schema import branches, sessions
 
 DEFAULT_LIMIT = 500
 """Sessions in a list that was asked for without a limit; pinned and live ones come in addition."""
@@ -31,6 +31,11 @@ _live = sa.select(*_columns).where(_s.profile == _profile, _s.active_run.is_not(
 _pinned = sa.select(*_columns).where(_s.profile == _profile, _s.pinned)
 _count = sa.select(sa.func.count()).select_from(sessions)
 _archived_count = sa.select(sa.func.count()).select_from(sessions).where(_s.profile == _profile, _s.archived)
+_set_agent_title = (
+    sessions.update()
+    .where(_s.id == bindparam("session"), _s.title_source == sa.literal_column("'first_message'"))
+    .values(title_source="agent")
+)
 
 
 class SessionChanges(TypedDict, total=False):
@@ -46,6 +51,10 @@ class SessionChanges(TypedDict, total=False):
     project_id: str | None
     last_run: str | None
     updated_at: float
+    yolo: bool
+    granted: tuple[str, ...]
+    personality: str
+    reasoning_effort: str
 
 
 class Listing(NamedTuple):
@@ -53,6 +62,23 @@ class Listing(NamedTuple):
 
     sessions: list[Session]
     next_cursor: str | None
+
+
+class Start(NamedTuple):
+    """What a new session begins with: the rows of the branch `parent` below `fork`, what was so there, and settings."""
+
+    reason: str
+    parent: str | None = None
+    fork: int = 0
+    user_message_count: int = 0
+    last_message_at: float | None = None
+    last_run: str | None = None
+    parent_session: str | None = None
+    personality: str = ""
+    reasoning_effort: str = ""
+
+
+EMPTY = Start("first")
 
 
 def create(
@@ -67,8 +93,9 @@ def create(
     title: str = "",
     title_source: TitleSource = "none",
     project_id: str | None = None,
+    start: Start = EMPTY,
 ) -> Session:
-    """Store a new, empty session."""
+    """Store a new session and its first branch, which has the session's id. It is empty, or begins with rows that exist (`start`)."""
     session = Session(
         id=session_id,
         title=title,
@@ -79,23 +106,41 @@ def create(
         profile=profile,
         created_at=at,
         updated_at=at,
-        last_message_at=None,
+        last_message_at=start.last_message_at,
         pinned=False,
         archived=False,
         project_id=project_id,
         active_run=None,
-        message_count=0,
-        user_message_count=0,
+        message_count=start.fork,
+        user_message_count=start.user_message_count,
         input_tokens=0,
         output_tokens=0,
         estimated_cost=0.0,
         context_length=0,
         threshold_tokens=0,
         last_prompt_tokens=0,
-        last_run=None,
+        last_run=start.last_run,
         revision=1,
+        branch=session_id,
+        parent_session=start.parent_session,
+        yolo=False,
+        granted=(),
+        personality=start.personality,
+        reasoning_effort=start.reasoning_effort,
     )
     connection.execute(sessions.insert(), {name: getattr(session, name) for name in Session.__struct_fields__})
+    branch = Branch(
+        id=session_id,
+        session_id=session_id,
+        parent=start.parent,
+        fork=start.fork,
+        created_at=at,
+        reason=start.reason,
+        message_count=start.fork,
+        user_message_count=start.user_message_count,
+        last_run=start.last_run,
+    )
+    connection.execute(branches.insert(), {name: getattr(branch, name) for name in Branch.__struct_fields__})
     return session
 
 
@@ -112,6 +157,14 @@ def change(connection: Connection, session_id: str, **changes: Unpack[SessionCha
     if session is None:
         raise NotFound("Session not found")
     return session
+
+
+def set_agent_title(connection: Connection, session_id: str, title: str) -> bool:
+    """Replace a title that was made from the first message, no other one; whether it was.
+
+    The revision stays: it tells of what a person's next change is based on, and no change of theirs is based on this one.
+    """
+    return connection.execute(_set_agent_title, {"session": session_id, "title": title}).rowcount == 1
 
 
 def listing(

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from propylon.errors import Busy, Invalid, NotFound
+from propylon.errors import Busy, Changed, Invalid, NotFound
 from propylon.web.deps import reply
 from propylon.web.schemas import BusyProblem, Problem
 
@@ -30,6 +30,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Invalid, _invalid)
     app.add_exception_handler(NotFound, _not_found)
     app.add_exception_handler(Busy, _busy)
+    app.add_exception_handler(Changed, _changed)
     app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
@@ -46,6 +47,11 @@ async def _not_found(request: Request, error: Exception) -> Response:
 async def _busy(request: Request, error: Exception) -> Response:
     assert isinstance(error, Busy)
     return reply({"error": str(error), "code": "busy", "active_stream_id": error.active_run}, 409)
+
+
+async def _changed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Changed)
+    return reply({"error": str(error), "code": "changed", "revision": error.revision}, 409)
 
 
 async def _unfit(request: Request, error: Exception) -> Response:

@@ -222,8 +222,9 @@ def _reachable(folder: Path) -> None:
 
 def _next_migration(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
     shutil.copytree(opening.MIGRATIONS, folder)
-    (folder / "versions" / "0002_next.py").write_text(
-        f'from alembic import op\nrevision = "0002"\ndown_revision = "0001"\n\n\ndef upgrade():\n    {body}\n'
+    ours, after = f"{SCHEMA_VERSION:04}", f"{SCHEMA_VERSION + 1:04}"
+    (folder / "versions" / f"{after}_next.py").write_text(
+        f'from alembic import op\nrevision = "{after}"\ndown_revision = "{ours}"\n\n\ndef upgrade():\n    {body}\n'
     )
     monkeypatch.setattr(opening, "MIGRATIONS", folder)
     monkeypatch.setattr(opening, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
@@ -240,7 +241,7 @@ async def test_an_upgrade_keeps_a_copy_of_what_was(tmp_path: Path, monkeypatch: 
     assert await database.read(lambda c: c.exec_driver_sql("SELECT count(*) FROM later").scalar()) == 0
     await database.close()
     (backup,) = set(state.iterdir()) - {path}
-    assert backup.name.startswith("app.db.v1.") and stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert backup.name.startswith(f"app.db.v{SCHEMA_VERSION}.") and stat.S_IMODE(backup.stat().st_mode) == 0o600
     with closing(sqlite3.connect(backup)) as connection:
         assert connection.execute("SELECT id FROM sessions").fetchall() == [("s1",)]
         assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)

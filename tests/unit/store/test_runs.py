@@ -196,3 +196,12 @@ def test_a_session_that_named_no_model_keeps_the_one_that_answered(connection: C
         finished = runs.finish_run(connection, run, status="completed", rows=[], ended_at=2.0, model=model, provider="p")
         assert finished is not None and finished == (runs.get_run(connection, run), sessions.get(connection, "s1"))
         assert (finished[0].model, finished[1].model, finished[1].provider) == (model, "first", "p")
+
+
+def test_what_was_allowed_is_added_to_what_is_allowed(connection: Connection, new_session: New) -> None:
+    new_session("s1", granted=("a", "b"))
+    for n, granted in enumerate([["b", "c", "c"], ["a"], []]):
+        runs.start_run(connection, "s1", f"r{n}", [_row(f"r{n}.0")], at=1.0)
+        finished = runs.finish_run(connection, f"r{n}", status="completed", rows=[], ended_at=2.0, granted=granted)
+        assert finished is not None and finished == (runs.get_run(connection, f"r{n}"), sessions.get(connection, "s1"))
+        assert finished[1].granted == ("a", "b", "c")

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, create_engine
 
 from propylon.errors import Invalid, NotFound
 from propylon.store import Session, runs, sessions
+from propylon.store.records import TitleSource
 from propylon.store.schema import metadata
 
 New = Callable[..., Session]
@@ -113,3 +114,25 @@ def test_pages_together_are_the_list(rows: list[tuple[float, bool, bool]], size:
             seen += _ids(page)
     engine.dispose()
     assert seen == [name for *_, name in sorted(wanted, reverse=True)]
+
+
+def test_the_new_settings_are_changed_like_the_others(connection: Connection, new_session: New) -> None:
+    made = new_session("s1")
+    assert (made.yolo, made.granted, made.personality, made.reasoning_effort, made.parent_session) == (False, (), "", "", None)
+    after = sessions.change(connection, "s1", yolo=True, granted=("a", "é"), personality="kind", reasoning_effort="low")
+    assert (after.yolo, after.granted, after.personality, after.reasoning_effort) == (True, ("a", "é"), "kind", "low")
+    assert sessions.get(connection, "s1") == after
+    assert sessions.listing(connection, "default").sessions == [after]
+    assert connection.exec_driver_sql("SELECT granted FROM sessions").scalar() == '["a","é"]'
+
+
+@pytest.mark.parametrize(("source", "replaced"), [("first_message", True), ("person", False), ("agent", False), ("none", False)])
+def test_b36_an_agents_title_replaces_only_one_made_from_the_first_message(
+    connection: Connection, new_session: New, source: TitleSource, replaced: bool
+) -> None:
+    before = new_session("s1", title="Before", title_source=source)
+    assert sessions.set_agent_title(connection, "s1", "Better") is replaced
+    after = sessions.get(connection, "s1")
+    assert after is not None and after.revision == before.revision
+    assert (after.title, after.title_source) == (("Better", "agent") if replaced else ("Before", source))
+    assert sessions.set_agent_title(connection, "none", "Better") is False
