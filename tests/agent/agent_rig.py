@@ -25,17 +25,20 @@ Message = dict[str, Any]
 
 QUIET = """
 model: {{default: fake-1, provider: custom, base_url: "{address}", api_key: x{window}}}
-agent: {{environment_probe: false}}
-approvals: {{mode: {mode}}}
+agent: {{environment_probe: false{agent}}}
+approvals: {{mode: {mode}{approvals}}}
 security: {{tirith_enabled: false, allow_lazy_installs: false}}
 skills: {{creation_nudge_interval: 0}}
 memory: {{nudge_interval: 0}}
+{more}
 """
 
 
-def write_home(home: Path, address: str, mode: str = "smart", window: str = ", context_length: 131072") -> Path:
+def write_home(home: Path, address: str, **more: str) -> Path:
+    """A profile for the model at `address`. `more`: `mode` of approvals, further keys of sections (`, key: value`), `more` sections."""
     home.mkdir(parents=True, exist_ok=True)
-    (home / "config.yaml").write_text(QUIET.format(address=address, mode=mode, window=window))
+    usual = {"mode": "manual", "window": ", context_length: 131072", "agent": "", "approvals": "", "more": ""}
+    (home / "config.yaml").write_text(QUIET.format(address=address, **usual | more))
     return home
 
 
@@ -174,6 +177,10 @@ class Connection:
         assert self.start(run, text, **more)["ok"]
         return self.end(run)
 
+    def asked(self, seconds: float = PATIENCE) -> Message:
+        """The next question."""
+        return self.until(lambda message: message["k"] in ("approval", "clarify"), seconds)
+
     def of(self, run: str, *kinds: str) -> list[Message]:
         return [frame for frame in self.frames if frame["run"] == run and frame["k"] in kinds]
 
@@ -265,6 +272,23 @@ class Template:
             self.process.wait()
             self.stdout.close()
             self.log.close()
+
+
+@contextlib.contextmanager
+def template_of(
+    place: Path, name: str, demo: Demo, *, env: str = "", settings: dict[str, str] | None = None, **more: str
+) -> Iterator[Template]:
+    """A template with a profile of its own. `env` is its `.env`, `settings` as `write_home` takes them, `more` is its environment."""
+    folder = place / name
+    folder.mkdir()
+    home = write_home(folder / "home", demo.address, **settings or {})
+    (home / ".env").write_text(env)
+    template = Template(home, folder, **more)
+    try:
+        assert template.ready["k"] == "ready", template.ready
+        yield template
+    finally:
+        template.close()
 
 
 @contextlib.contextmanager

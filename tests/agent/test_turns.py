@@ -132,10 +132,18 @@ def test_an_empty_home_and_the_demo_provider(place: Path) -> None:
         assert "alpha.txt" in server.text("r1") and server.of("r1", "tool")
         turn("r2", "r1", "write a haiku to poem.txt")
         assert "gate" in (worker.workspace / "poem.txt").read_text()
-        turn("r3", "r2", "ask for permission")
-        assert server.of("r3", "note") and "refused" in server.text("r3")
-        turn("r4", "r3", "ask me a question")
-        assert "Nobody can answer" in server.of("r4", "result")[0]["r"] and server.of("r4", "note")
+        demo = {"model": "demo", "provider": "demo"}
+        assert server.start("r3", "ask for permission", base="r2", **demo)["ok"]
+        question = server.asked()
+        assert question["command"] == "rm -rf ./propylon-demo-scratch" and question["keys"]
+        assert server.ask(c="answer", q=question["q"], choice="once")["ok"]
+        assert server.end("r3")["outcome"] == "completed" and "allowed" in server.text("r3")
+        assert server.start("r4", "ask me a question", base="r3", **demo)["ok"]
+        question = server.asked()
+        assert question["k"] == "clarify" and "Teal" in question["choices"]
+        assert server.ask(c="answer", q=question["q"], text="Teal")["ok"]
+        assert server.end("r4")["outcome"] == "completed" and "Teal" in server.text("r4")
+        assert server.ask(c="title", user="ask me a question", answer="Teal")["value"] == ""
         assert server.turn("r5", "hello", base="r4")["status"] == 401, "nothing is configured"
         cache = folder / "home" / "context_length_cache.yaml"
         assert not cache.exists() or "demo" not in cache.read_text()

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from propylon.runtimes.hermes.worker.callbacks import NOBODY_ANSWERS, Turn, remainder
+from propylon.runtimes.hermes.worker.callbacks import Turn, remainder
+from propylon.runtimes.hermes.worker.clarify import OWN_JUDGEMENT
 from propylon.runtimes.hermes.worker.spool import Spool
 
 
@@ -134,9 +135,52 @@ def test_notices(said: Said) -> None:
     ]
 
 
-def test_clarify_says_that_nobody_answers(said: Said) -> None:
-    assert said.turn.clarify("Which?", ["a", "b"]) == NOBODY_ANSWERS
-    assert "Which? (a / b)" in said.frames()[0]["t"]
+def test_where_nobody_can_be_asked_the_agent_judges_by_itself(said: Said) -> None:
+    assert said.turn.clarify("Which?", ["a", "b"]) == OWN_JUDGEMENT
+
+
+def delegated(said: Said) -> Turn:
+    turn = said.turn
+    turn.tool_start("c1", "delegate_task", {"tasks": [{"goal": "one"}, {"goal": "two"}]})
+    turn.tool_start("c2", "delegate_task", {"goal": "three"})
+    return turn
+
+
+def test_subagents_belong_to_the_call_that_made_them(said: Said) -> None:
+    turn = delegated(said)
+    for number, goal in enumerate(("one", "two", "three")):
+        more = {"task_index": number % 2, "task_count": 2, "goal": goal, "subagent_id": f"sa-{goal}", "model": "m"}
+        turn.tool_progress("subagent.start", None, goal, None, **more)
+        turn.tool_progress("subagent.thinking", None, "hm", None, **more)
+        turn.tool_progress("subagent.text", None, "words", None, **more)
+    nested = {"task_index": 0, "task_count": 1, "goal": "inner", "subagent_id": "sa-inner", "parent_id": "sa-three"}
+    turn.tool_progress("subagent.start", None, "inner", None, **nested)
+    turn.tool_progress("subagent.tool", "terminal", "ls", {"command": "ls"}, **nested)
+    ended = nested | {"status": "completed", "duration_seconds": 1.23456, "summary": "é" * 20_000, "input_tokens": 7, "output_tokens": 3}
+    turn.tool_progress("subagent.complete", None, "short", None, **ended)
+    frames = [frame for frame in said.frames() if frame["k"] == "sub"]
+    assert [(frame["step"], frame["id"], frame["tid"]) for frame in frames] == [
+        ("start", "sa-one", "c1"),
+        ("start", "sa-two", "c1"),
+        ("start", "sa-three", "c2"),
+        ("start", "sa-inner", "c2"),
+        ("tool", "sa-inner", "c2"),
+        ("end", "sa-inner", "c2"),
+    ]
+    end = frames[-1]
+    assert end["parent"] == "sa-three" and (end["status"], end["s"], end["tokens_in"], end["tokens_out"]) == ("completed", 1.235, 7, 3)
+    assert len(end["summary"].encode()) < 17 * 1024 and "more bytes" in end["summary"]
+    assert (frames[4]["name"], frames[4]["preview"]) == ("terminal", "ls")
+    assert turn.place("whatever", "sa-inner") == "c2" and turn.place("c1", "") == "c1" and turn.place("c9", "") == ""
+
+
+def test_subagents_that_never_ended_are_ended(said: Said) -> None:
+    turn = delegated(said)
+    turn.tool_progress("subagent.start", None, "one", None, goal="one", subagent_id="sa")
+    turn.tool_progress("tool.started", "terminal", "ls", {})
+    turn.close_tools()
+    kinds = [(frame["k"], frame.get("step"), frame.get("status")) for frame in said.frames()]
+    assert kinds[3:] == [("sub", "end", "interrupted"), ("result", None, None), ("result", None, None)]
 
 
 def test_a_callback_that_fails_is_logged_and_swallowed(said: Said, caplog: pytest.LogCaptureFixture) -> None:

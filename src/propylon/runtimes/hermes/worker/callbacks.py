@@ -10,13 +10,11 @@ from collections.abc import Callable
 from typing import Any, ParamSpec
 
 from . import frames
+from .clarify import OWN_JUDGEMENT
 from .context import NO_RESULT
 from .spool import Spool
+from .subagents import Call, Subagents, is_event
 
-NOBODY_ANSWERS = (
-    "Nobody can answer questions here yet: the web page has no way to do so. "
-    "Use your own judgement, choose the safest sensible option, and say in your answer what you assumed."
-)
 WAIT_NOTICES = ("⏳ waiting on", "⚠ no output", "⚠ no response", "↻ ")
 """Beginnings of the spinner labels that say something to a person."""
 
@@ -63,9 +61,12 @@ def status_level(kind: str, text: str) -> str:
 class Turn:
     """What one run says. Its methods are the agent's callbacks; they may be called on any of the agent's threads."""
 
-    def __init__(self, run: str, spool: Spool) -> None:
+    def __init__(self, run: str, spool: Spool, ask: Callable[[str, list[str] | None], str] = lambda *_: OWN_JUDGEMENT) -> None:
         self.run = run
+        self.spoke = False
+        """Whether the model has said anything."""
         self._spool = spool
+        self._ask = ask
         self._lock = threading.Lock()
         self._streamed: list[str] = []
         """Text since the last tool."""
@@ -74,9 +75,10 @@ class Turn:
         self._thoughts: list[str] = []
         self._previews: list[tuple[str, str]] = []
         self._outcomes: list[tuple[str, float, bool]] = []
-        self._open: list[tuple[str, str, str, float]] = []
+        self._open: list[Call] = []
         self._tids: set[str] = set()
-        self._last_notice = ""
+        self._subagents = Subagents()
+        self._noticed: set[str] = set()
 
     def callbacks(self) -> dict[str, Callable[..., Any]]:
         """By the names of the agent's attributes."""
@@ -93,18 +95,20 @@ class Turn:
             "clarify_callback": self.clarify,
         }
 
-    def say(self, kind: str, **fields: Any) -> None:
-        """Add a frame of this run."""
-        self._spool.add({"k": kind, "run": self.run, **fields})
+    def say(self, kind: str, *, wait: bool = True, **fields: Any) -> None:
+        """Add a frame of this run. `wait`: hold the calling thread when too much is kept already; never on the socket thread."""
+        self._spool.add({"k": kind, "run": self.run, **fields}, wait=wait)
 
     def note(self, level: str, text: str) -> None:
         """Tell the person something."""
         self.say("note", level=level, t=text)
 
     def _notice(self, level: str, text: str) -> None:
-        """Tell what the agent says about itself; the same line twice running is told once."""
-        if text and text != self._last_notice:
-            self._last_notice = text
+        """Tell what the agent says about itself, each line once: some are told while they are held back, and again later."""
+        with self._lock:
+            new = bool(text) and text not in self._noticed
+            self._noticed.add(text)
+        if new:
             self.note(level, text)
 
     @logged
@@ -114,6 +118,7 @@ class Turn:
             # A warm agent may still owe the paragraph break of a turn that was stopped after its tools.
             delta = delta.lstrip("\n")
         if delta:
+            self.spoke = True
             self._streamed.append(delta)
             self._tail.append(delta)
             self._spool.add_text("text", self.run, delta)
@@ -134,8 +139,10 @@ class Turn:
 
     @logged
     def tool_progress(self, kind: str, name: str = "", preview: str | None = None, args: Any = None, **more: Any) -> None:
-        """Remember a call's preview, duration and failure; its start and completion carry the id."""
-        if kind == "tool.started":
+        """Remember a call's preview, duration and failure; its start and completion carry the id. Tell what subagents do."""
+        if is_event(kind):
+            self._subagent(kind, name, preview, more)
+        elif kind == "tool.started":
             self._previews.append((name, preview or ""))
         elif kind == "tool.completed":
             self._outcomes.append((name, float(more.get("duration") or 0.0), bool(more.get("is_error"))))
@@ -151,7 +158,7 @@ class Turn:
             while tid in self._tids:
                 tid += "+"
             self._tids.add(tid)
-            self._open.append((call, tid, name, time.monotonic()))
+            self._open.append(Call(call, tid, name, args, time.monotonic()))
         self._streamed.clear()
         self._tail.clear()
         self.say(
@@ -167,7 +174,7 @@ class Turn:
     def tool_complete(self, call: str, name: str, args: Any, result: Any) -> None:
         """A call ends. Without an outcome from `tool_progress` the time is measured here."""
         with self._lock:
-            found = next((entry for entry in self._open if entry[0] == call and entry[2] == name), None)
+            found = next((entry for entry in self._open if entry.call == call and entry.name == name), None)
             if found is None:
                 log.warning("a result of %s without its start", name)
                 return
@@ -177,8 +184,8 @@ class Turn:
             self._outcomes.remove(outcome)
             seconds, error = outcome[1:]
         else:
-            seconds, error = time.monotonic() - found[3], False
-        self.say("result", tid=found[1], name=name, r=frames.as_text(result), error=error, s=round(seconds, 3))
+            seconds, error = time.monotonic() - found.since, False
+        self.say("result", tid=found.tid, name=name, r=frames.as_text(result), error=error, s=round(seconds, 3))
 
     @logged
     def status(self, kind: str, text: str = "") -> None:
@@ -199,12 +206,23 @@ class Turn:
             self.say("compressed", t="The agent shortened its context; this page keeps everything.", count=count)
 
     def clarify(self, question: str, choices: list[str] | None = None, **_: Any) -> str:
-        """The agent asks; there is nobody to answer yet."""
-        options = f" ({' / '.join(map(str, choices))})" if choices else ""
-        self.note(
-            "warn", f"The agent asked: {question}{options} — questions cannot be answered here yet, so it goes on by its own judgement."
-        )
-        return NOBODY_ANSWERS
+        """The agent asks for words, on a thread that waits for them."""
+        return self._ask(question, choices)
+
+    def place(self, call: str, subagent: str) -> str:
+        """Our id of the call that asks: the agent's `call`, or the one that made the subagent. What a script calls has no id of its own:
+        then it is the only open call; "" when that is not known either."""
+        with self._lock:
+            if subagent:
+                return self._subagents.call_of(subagent)
+            named = [entry.tid for entry in self._open if entry.call == call]
+            return named[0] if named else self._open[0].tid if len(self._open) == 1 else ""
+
+    def _subagent(self, kind: str, name: str, preview: str | None, more: dict[str, Any]) -> None:
+        with self._lock:
+            fields = self._subagents.frame(kind, name, preview, more, self._open)
+        if fields:
+            self.say("sub", **fields)
 
     def finish(self, final: str, reasoning: str, *, previewed: bool) -> None:
         """Say what the authoritative end of a turn holds beyond what was streamed. `previewed`: the text was shown before a tool."""
@@ -224,8 +242,11 @@ class Turn:
             self._spool.add_text("reason", self.run, late_reasoning)
 
     def close_tools(self) -> None:
-        """Give the calls that never returned a result."""
+        """End the subagents that never ended, and give the calls that never returned a result."""
         with self._lock:
             left, self._open = self._open, []
-        for _, tid, name, started in left:
-            self.say("result", tid=tid, name=name, r=NO_RESULT, error=True, s=round(time.monotonic() - started, 3))
+            subagents = self._subagents.leave()
+        for fields in subagents:
+            self.say("sub", **fields)
+        for call in left:
+            self.say("result", tid=call.tid, name=call.name, r=NO_RESULT, error=True, s=round(time.monotonic() - call.since, 3))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 Message = dict[str, Any]
@@ -17,6 +18,7 @@ KEYS = frozenset(
         "role",
         "content",
         "name",
+        "refusal",
         "tool_name",
         "tool_call_id",
         "tool_calls",
@@ -67,30 +69,70 @@ def difference(before: Sequence[Message], after: Sequence[Message]) -> tuple[int
     return keep, [clean(message) for message in after[keep:]]
 
 
-def repaired(messages: Sequence[Message]) -> list[Message]:
-    """Fresh copies a provider accepts: no system rows, each tool result after its call, each call with a result."""
+@dataclass(frozen=True)
+class _Call:
+    """A call without its result: the id that its result must bear, the ids that results may name it by, the tool's name."""
+
+    id: str
+    names: frozenset[str]
+    tool: str
+
+
+def repaired(messages: Sequence[Any]) -> list[Message]:
+    """Fresh copies a provider accepts, whatever is given: only rows of persons, models and tools, with known keys; each result right after
+    its call, in the order of the results; each call with a result; no id twice."""
     out: list[Message] = []
-    open_calls: dict[str, str] = {}
+    waiting: list[_Call] = []
+    used: set[str] = set()
 
     def close() -> None:
-        for call, name in open_calls.items():
-            out.append({"role": "tool", "tool_call_id": call, "name": name, "tool_name": name, "content": NO_RESULT})
-        open_calls.clear()
+        for call in waiting:
+            out.append({"role": "tool", "tool_call_id": call.id, "name": call.tool, "tool_name": call.tool, "content": NO_RESULT})
+        waiting.clear()
 
-    for message in map(clean, messages):
-        role = message.get("role")
+    for message in messages:
+        role = message.get("role") if isinstance(message, dict) else None
         if role == "tool":
-            if open_calls.pop(str(message.get("tool_call_id")), None) is not None:
-                out.append(message)
-            continue
-        if role not in ("user", "assistant"):
-            continue
-        close()
-        out.append(message)
-        for call in message.get("tool_calls") or []:
-            open_calls[str(call.get("id"))] = str((call.get("function") or {}).get("name") or "")
+            named = str(message.get("tool_call_id") or "")
+            call = next((call for call in waiting if named in call.names), None)
+            if call is not None:
+                waiting.remove(call)
+                content = message.get("content")
+                out.append(clean(message) | {"tool_call_id": call.id, "content": "" if content is None else content})
+        elif role in ("user", "assistant"):
+            close()
+            row = clean(message)
+            calls = [made for raw in _listed(row.pop("tool_calls", None)) if (made := _call(raw, used)) is not None]
+            if calls and role == "assistant":
+                row["tool_calls"] = [raw for raw, _ in calls]
+                waiting += [call for _, call in calls]
+            row.setdefault("content", "")
+            if row["content"] is None and "tool_calls" not in row:
+                row["content"] = ""
+            row.pop("tool_call_id", None)
+            out.append(row)
     close()
     return out
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _call(raw: Any, used: set[str]) -> tuple[Message, _Call] | None:
+    """A call with an id of its own (`used` learns it) and what waits for its result, or None for what is no call."""
+    function = raw.get("function") if isinstance(raw, dict) else None
+    tool = function.get("name") if isinstance(function, dict) else None
+    if not isinstance(function, dict) or not tool:
+        return None
+    names = frozenset(str(raw[key]) for key in ("id", "call_id") if raw.get(key))
+    id = str(raw.get("id") or raw.get("call_id") or "call")
+    while id in used:
+        id += "+"
+    used.add(id)
+    arguments = function.get("arguments")
+    text = arguments if isinstance(arguments, str) else json.dumps({} if arguments is None else arguments)
+    return raw | {"id": id, "type": "function", "function": function | {"arguments": text}}, _Call(id, names | {id}, str(tool))
 
 
 def user_message(text: str) -> Message:

@@ -46,6 +46,17 @@ def parts(n: int, run: str, line: bytes, size: int = PART_SIZE) -> Iterator[byte
         start = end
 
 
+def shortened(text: str, limit: int) -> str:
+    """The text, or its first `limit` bytes of UTF-8 and how many are missing."""
+    if len(text) * 4 <= limit:
+        return text
+    data = whole(text).encode()
+    if len(data) <= limit:
+        return text
+    kept = data[:limit].decode(errors="ignore")
+    return f"{kept}\n… {len(data) - len(kept.encode())} more bytes are not shown"
+
+
 def as_text(value: Any) -> str:
     """A tool's result as text: itself, or its JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

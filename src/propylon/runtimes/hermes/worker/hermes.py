@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import gate
+from . import clarify, gate, models
 
 DEMO = "demo"
 """The provider that is this worker's own scripted model."""
@@ -172,8 +172,9 @@ def make(
         chosen = DEMO
         settings |= {"provider": "custom", "base_url": demo_address, "api_key": DEMO, "api_mode": "chat_completions"}
     else:
-        found = credentials(model, provider, config)
-        chosen = model or str(found.get("model") or "") or default_model(config)
+        wish = models.choose(model, provider, config)
+        found = credentials(wish.model, wish.provider, config)
+        chosen = wish.model or str(found.get("model") or "") or default_model(config)
         if not chosen:
             raise ValueError("No model is chosen. Run `hermes model` to choose one.")
         settings |= {key: found.get(key) for key in ("provider", "base_url", "api_key", "api_mode", "command", "credential_pool")}
@@ -209,17 +210,26 @@ def _output_limit(config: dict[str, Any], found: dict[str, Any]) -> int | None:
     return None
 
 
-def discover_servers() -> None:
-    """Start the configured MCP servers, once per process and before an agent is made, so that it knows their tools."""
-    if not configuration().get("mcp_servers"):
-        return
+def connect_servers() -> None:
+    """Connect the configured MCP servers; returns when each has come or failed."""
     from tools.mcp_tool import discover_mcp_tools
 
     with _own_environment():
-        try:
-            discover_mcp_tools()
-        except Exception:
-            log.exception("MCP servers")
+        discover_mcp_tools()
+
+
+def servers() -> list[dict[str, Any]]:
+    """The configured MCP servers and how they are, in the agent's words."""
+    if not configuration().get("mcp_servers"):
+        return []
+    from tools.mcp_tool import get_mcp_status
+
+    return [server for server in get_mcp_status() if isinstance(server, dict)]
+
+
+def clarify_limit() -> float | None:
+    """Seconds that a question of the agent waits for an answer, None for ever."""
+    return clarify.limit_of((configuration().get("agent") or {}).get("clarify_timeout"))
 
 
 def database() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +27,22 @@ def http_status(error: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def of_result(result: dict[str, Any]) -> Outcome:
-    """The outcome of a returned turn."""
+def answered(messages: Sequence[Any], text: str) -> bool:
+    """Whether the model said anything in the turn that began with `text`. `messages` may hold whatever a result brings."""
+    rows = [row for row in messages if isinstance(row, dict)]
+    asked = [i for i, row in enumerate(rows) if row.get("role") == "user"]
+    own = [i for i in asked if text in str(rows[i].get("content") or "")]
+    start = (own or asked or [-1])[-1]
+    return any(row.get("role") == "assistant" and _says(row.get("content")) for row in rows[start + 1 :])
+
+
+def _says(content: Any) -> bool:
+    parts = content if isinstance(content, list) else [content]
+    return any(str((part.get("text") or "") if isinstance(part, dict) else part or "").strip() for part in parts)
+
+
+def of_result(result: dict[str, Any], *, spoke: bool = True) -> Outcome:
+    """The outcome of a returned turn. `spoke`: the model said something in it."""
     exit_reason = str(result.get("turn_exit_reason") or "")
     error = str(result.get("error") or "")
     if result.get("interrupted"):
@@ -48,6 +63,8 @@ def of_result(result: dict[str, Any]) -> Outcome:
         return Outcome("failed", "truncated", None, said)
     if exit_reason.startswith(_BROKEN_EXITS):
         return Outcome("failed", "error", http_status(said), said)
+    if not spoke and not str(result.get("final_response") or "").strip():
+        return Outcome("failed", "empty_response_exhausted")
     return Outcome("completed")
 
 

@@ -240,7 +240,7 @@ def _permission(talk: Talk, match: re.Match[str]) -> Step:
         reason = "Removing a directory is flagged as dangerous, so the agent must ask first."
         return _use(talk, "terminal", {"command": command}, f"I would like to run `{command}`, which needs your permission.", reason)
     if _blocked(talk):
-        return _say("The command was refused and did not run. Nothing was removed.")
+        return _say(f"The command did not run and nothing was removed. This is what I was told:\n\n> {_output(talk)}")
     return _say("The command was allowed and ran. (The directory it removes is one that nobody has.)")
 
 
@@ -249,7 +249,7 @@ def _question(talk: Talk, match: re.Match[str]) -> Step:
         arguments = {"question": "Which colour do you like best?", "choices": ["Amber", "Teal", "Violet", "None of these"]}
         return _use(talk, "clarify", arguments, "I have a question.")
     answer = str(talk.result.get("user_response") or talk.result.get("error") or "nothing")
-    return _say(f"You answered: {answer}")
+    return _say(f"This is what I was told: {answer}")
 
 
 def _think(talk: Talk, match: re.Match[str]) -> Step:

@@ -97,7 +97,11 @@ def _last_script(text: str) -> list[dict[str, Any]]:
     while start >= 0:
         begin = start + len(MARK)
         begin += len(text[begin:]) - len(text[begin:].lstrip())
-        steps, end = json.JSONDecoder().raw_decode(text, begin)
+        try:
+            steps, end = json.JSONDecoder().raw_decode(text, begin)
+        except ValueError:
+            # Words cut from a script, as the agent does for a title or a summary.
+            break
         found = list(steps)
         start = text.find(MARK, end)
     return found

@@ -386,11 +386,24 @@ class Server:
             self._spool.acknowledge(int(message["n"]))
         elif name == "ping":
             peer.replies.append(frames.encode({"k": "pong", "turns": self._session.turns, "rss": own_memory()}))
+        elif name == "title":
+            self._session.title(
+                str(message.get("user") or ""),
+                str(message.get("answer") or ""),
+                lambda value: self._reply_later(peer, {"k": "reply", "id": message.get("id"), "ok": True, "value": value}),
+            )
+        elif name == "servers":
+            peer.replies.append(frames.encode({"k": "reply", "id": message.get("id"), "ok": True, "value": self._session.servers()}))
         else:
             error = self._obey(str(name), message)
             peer.replies.append(
                 frames.encode({"k": "reply", "id": message.get("id"), "ok": not error, **({"error": error} if error else {})})
             )
+
+    def _reply_later(self, peer: Peer, reply: frames.Frame) -> None:
+        """Called on any thread; a server that is gone by then gets nothing."""
+        peer.replies.append(frames.encode(reply))
+        self._waker.wake()
 
     def _obey(self, name: str, message: dict[str, Any]) -> str:
         """ "" or why not."""
@@ -401,6 +414,14 @@ class Server:
             return "leaving" if self._leaving_at or self._terminated_at else self._session.run(order_of(message))
         if name == "cancel":
             return self._session.cancel(str(message.get("run")))
+        if name == "answer":
+            words = {key: str(message.get(key) or "") for key in ("choice", "text", "reason")}
+            return self._session.answer(str(message.get("q")), **words)
+        if name == "steer":
+            return self._session.steer(str(message.get("run")), str(message.get("text") or ""), str(message.get("word") or ""))
+        if name == "yolo":
+            self._session.yolo(bool(message.get("on")))
+            return ""
         if name == "leave":
             if self._session.live is not None:
                 return "busy"
@@ -446,6 +467,9 @@ def order_of(message: dict[str, Any]) -> Order:
     history = message.get("history")
     if history is not None and not isinstance(history, list):
         raise TypeError("history must be a list")
+    granted = message.get("granted") or []
+    if not isinstance(granted, list):
+        raise TypeError("granted must be a list")
     return Order(
         model=message.get("model") or None,
         provider=message.get("provider") or None,
@@ -454,4 +478,8 @@ def order_of(message: dict[str, Any]) -> Order:
         base=message.get("base"),
         history=history,
         note=str(message.get("note") or ""),
+        personality=str(message.get("personality") or ""),
+        effort=str(message.get("effort") or ""),
+        yolo=bool(message.get("yolo")),
+        granted=tuple(map(str, granted)),
     )

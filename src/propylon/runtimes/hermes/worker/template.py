@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import hermes, process
+from . import hermes, process, prompt
 from .demo import Endpoint
 from .server import Spec, Waker
 
@@ -210,6 +210,7 @@ def main() -> int:
                 "provider": provider.provider,
                 "reason": provider.reason,
             },
+            "personalities": prompt.offered(hermes.configuration()),
         }
     )
     try:
