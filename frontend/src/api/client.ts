@@ -6,14 +6,20 @@ export class ApiError extends Error {
   readonly status: number;
   readonly code: string | null;
   readonly activeStreamId: string | null;
+  /** All that the server said about it. */
+  readonly body: Readonly<Record<string, unknown>>;
 
-  constructor(status: number, message: string, code: string | null = null, activeStreamId: string | null = null) {
+  constructor(status: number, message: string, body: Readonly<Record<string, unknown>> = {}) {
     super(message);
     this.status = status;
-    this.code = code;
-    this.activeStreamId = activeStreamId;
+    this.body = body;
+    this.code = typeof body.code === "string" ? body.code : null;
+    this.activeStreamId = typeof body.active_stream_id === "string" ? body.active_stream_id : null;
   }
 }
+
+/** A failure as a sentence for a person. */
+export const sentence = (error: unknown): string => (error instanceof Error ? error.message : "Something went wrong.");
 
 /** Addresses stay relative to the page, so that it works below any path prefix. */
 export function address(path: string, query: Record<string, string | number | null | undefined> = {}): string {
@@ -54,5 +60,5 @@ async function refusal(response: Response): Promise<ApiError> {
   const fields = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
   const text = (name: string): string | null => (typeof fields[name] === "string" ? fields[name] : null);
   const message = text("error") ?? text("message") ?? text("detail") ?? `The server answered ${response.status}.`;
-  return new ApiError(response.status, message, text("code"), text("active_stream_id"));
+  return new ApiError(response.status, message, fields);
 }

@@ -9,6 +9,7 @@ import { useServerStatus, useSessions } from "../sessions/queries";
 import { SessionPane } from "../sessions/SessionPane";
 import { classes } from "../ui/classes";
 import { Drawer } from "../ui/Drawer";
+import { Toasts } from "../ui/Toasts";
 import { useMedia } from "../ui/useMedia";
 import styles from "./app.module.css";
 import { ConnectionLine } from "./ConnectionLine";
@@ -35,6 +36,8 @@ export function App() {
     setDrawer(false);
     navigate(pathOf(null));
   };
+  const open = (id: string) => navigate(pathOf(id));
+  const waiting = useSessions().sessions.some(({ pending_question }) => pending_question === true);
   const sessions = (
     <SessionPane
       current={route}
@@ -63,6 +66,8 @@ export function App() {
           model={model}
           cut={isCut(connection)}
           paneOpen={narrow ? drawer : pane}
+          waiting={waiting}
+          onOpen={open}
           onTogglePane={() => (narrow ? setDrawer(true) : setPane(!pane))}
         />
         <ConnectionLine connection={connection} />
@@ -71,8 +76,10 @@ export function App() {
           demo={demo}
           onOpened={(id) => navigate(pathOf(id), { replace: true })}
           onNew={startNew}
+          onOpen={open}
         />
       </main>
+      <Toasts />
     </div>
   );
 }

@@ -1,10 +1,15 @@
 import { PanelLeft } from "lucide-react";
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import { DemoNote } from "../chat/DemoNote";
+import { useThread } from "../live/thread-store";
 import { classes } from "../ui/classes";
 import ui from "../ui/ui.module.css";
 import styles from "./app.module.css";
 import { RUN_STATE_WORDS, useRunState } from "./run-state";
+import { ContextMeter } from "./session/ContextMeter";
+import { EverythingBadge } from "./session/EverythingBadge";
+import { SessionMenu } from "./session/SessionMenu";
+import { Title } from "./session/Title";
 
 export const NEW_TITLE = "New session";
 
@@ -15,27 +20,43 @@ interface HeaderProps {
   cut: boolean;
   paneOpen: boolean;
   onTogglePane: () => void;
+  /** Whether some session, this one or another, waits for the person. */
+  waiting: boolean;
+  onOpen: (session: string) => void;
 }
 
-export function Header({ title, model, cut, paneOpen, onTogglePane }: HeaderProps) {
+export function Header({ title, model, cut, paneOpen, onTogglePane, waiting, onOpen }: HeaderProps) {
   const state = useRunState();
   const unknown = cut && (state === "running" || state === "stopping");
+  const asking = useThread(({ live }) => live !== null && live.state.asking.length > 0);
+  const session = useThread((thread) => thread.sessionId);
+  const [renaming, setRenaming] = useState<string | null>(null);
   useEffect(() => {
-    document.title = title && title !== NEW_TITLE ? `${title} · Propylon` : "Propylon";
-  }, [title]);
+    const name = title && title !== NEW_TITLE ? `${title} · Propylon` : "Propylon";
+    document.title = waiting || asking ? `Waiting for you · ${name}` : name;
+  }, [title, waiting, asking]);
   return (
     <header className={styles.header}>
       <button type="button" className={ui.iconButton} aria-expanded={paneOpen} onClick={onTogglePane} title="Sessions">
         <PanelLeft size={20} strokeWidth={1.75} aria-hidden />
         <span className={ui.hidden}>Sessions</span>
       </button>
-      <h1 className={styles.title} title={title}>
-        {title}
-      </h1>
-      <span className={classes(styles.state, !unknown && styles[state])} data-testid="run-state">
-        {unknown ? "No connection" : RUN_STATE_WORDS[state]}
+      <Title
+        title={title}
+        renaming={renaming !== null && renaming === session}
+        onRenaming={(yes) => setRenaming(yes ? session : null)}
+      />
+      <span
+        className={classes(styles.state, !unknown && (asking ? styles.asking : styles[state]))}
+        data-testid="run-state"
+      >
+        {unknown ? "No connection" : asking && state === "running" ? "Waiting for you" : RUN_STATE_WORDS[state]}
       </span>
+      <span className={styles.gap} />
+      <EverythingBadge />
+      <ContextMeter />
       <Model {...model} />
+      <SessionMenu onRename={() => setRenaming(session)} onOpen={onOpen} />
     </header>
   );
 }

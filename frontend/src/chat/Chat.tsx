@@ -1,10 +1,13 @@
-import { retryOpening, send } from "../live/thread";
+import { send } from "../live/sending";
+import { retryOpening } from "../live/thread";
 import { useThread } from "../live/thread-store";
 import ui from "../ui/ui.module.css";
 import { Announcer } from "./Announcer";
 import styles from "./chat.module.css";
 import { Composer } from "./composer/Composer";
 import { EmptyState } from "./EmptyState";
+import { OpenSession } from "./navigation";
+import { QuestionDock } from "./questions/QuestionDock";
 import { Thread } from "./Thread";
 
 interface ChatProps {
@@ -12,9 +15,11 @@ interface ChatProps {
   demo: boolean;
   onOpened: (session: string) => void;
   onNew: () => void;
+  /** Another session is to be shown. */
+  onOpen: (session: string) => void;
 }
 
-export function Chat({ workspace, demo, onOpened, onNew }: ChatProps) {
+export function Chat({ workspace, demo, onOpened, onNew, onOpen }: ChatProps) {
   const session = useThread((state) => state.sessionId);
   const phase = useThread((state) => state.phase);
   const problem = useThread((state) => state.problem);
@@ -38,7 +43,7 @@ export function Chat({ workspace, demo, onOpened, onNew }: ChatProps) {
       </Middle>
     );
   return (
-    <>
+    <OpenSession value={onOpen}>
       {phase === "loading" ? (
         <Loading />
       ) : empty ? (
@@ -46,9 +51,10 @@ export function Chat({ workspace, demo, onOpened, onNew }: ChatProps) {
       ) : (
         <Thread key={session ?? "new"} />
       )}
+      <QuestionDock />
       <Composer workspace={workspace} onSend={onSend} />
       <Announcer />
-    </>
+    </OpenSession>
   );
 }
 

@@ -1,7 +1,7 @@
 import { isCut, useConnection } from "../live/page-connection";
 import { useThread } from "../live/thread-store";
 import { classes } from "../ui/classes";
-import { wholeDuration } from "../ui/format";
+import { clock, wholeDuration } from "../ui/format";
 import { useServerNow } from "../ui/server-clock";
 import { useNow } from "../ui/useNow";
 import styles from "./chat.module.css";
@@ -26,14 +26,17 @@ export function LifeLine() {
         <span>last heard from the agent {wholeDuration(quiet)} ago</span>
       </p>
     );
+  const waiting = live.state.asking.length > 0;
+  const silent = !waiting && quiet >= ADVICE_AFTER_S;
   const phase = live.stopping ? "Stopping" : phaseOf(live.state);
   return (
     <p className={styles.life} data-testid="life-line">
-      <span className={styles.pulse} aria-hidden />
+      <span className={classes(styles.pulse, (waiting || silent) && styles.still)} aria-hidden />
       <span className={styles.phase}>{phase}</span>
       <span>{wholeDuration(server - live.startedAt)}</span>
-      {quiet >= QUIET_AFTER_S ? <span>quiet for {wholeDuration(quiet)}</span> : null}
-      {quiet >= ADVICE_AFTER_S ? <span>You can wait, or stop it: what was shown is kept.</span> : null}
+      {silent ? <span className={styles.silent}>No output for {clock(quiet)}</span> : null}
+      {!silent && !waiting && quiet >= QUIET_AFTER_S ? <span>quiet for {wholeDuration(quiet)}</span> : null}
+      {silent ? <span>You can wait, or stop it: what was shown is kept.</span> : null}
     </p>
   );
 }

@@ -1,6 +1,7 @@
 import { ArrowDown } from "lucide-react";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "react";
 import { Virtualizer } from "virtua";
+import type { UserRow } from "../api/types";
 import { loadOlder } from "../live/thread";
 import { useThread } from "../live/thread-store";
 import { classes } from "../ui/classes";
@@ -97,17 +98,36 @@ const NONE: readonly string[] = [];
 /** The last exchange, live or not: the same elements before and after the end of a run. */
 function Tail({ items }: { items: readonly Item[] }) {
   const live = useThread((state) => state.live);
-  const growing: Item | null = live && { kind: "answer", key: answerKey(live.run), parts: toParts(live.state.rows) };
+  const growing: Item | null = live && {
+    kind: "answer",
+    key: answerKey(live.run),
+    parts: toParts(live.state.rows),
+    last: "",
+  };
   const shown = growing ? [...items.filter(({ key }) => key !== growing.key), growing] : items;
+  const asked = shown.findLast((item) => item.kind === "message")?.row;
   return shown.map((item) => (
-    <ItemView key={item.key} item={item} live={item === growing} pending={live?.state.pending ?? NONE} />
+    <ItemView
+      key={item.key}
+      item={item}
+      live={item === growing}
+      asked={item === shown.at(-1) ? asked : undefined}
+      pending={live?.state.pending ?? NONE}
+    />
   ));
 }
 
-function ItemView({ item, live = false, pending = NONE }: { item: Item; live?: boolean; pending?: readonly string[] }) {
+interface ItemViewProps {
+  item: Item;
+  live?: boolean;
+  asked?: UserRow | undefined;
+  pending?: readonly string[];
+}
+
+function ItemView({ item, live = false, asked, pending = NONE }: ItemViewProps) {
   return item.kind === "message" ? (
-    <UserMessage text={item.row.content} at={item.row.timestamp} />
+    <UserMessage id={item.row.message_id} text={item.row.content} at={item.row.timestamp} />
   ) : (
-    <Answer parts={item.parts} live={live} pending={live ? pending : NONE} />
+    <Answer parts={item.parts} live={live} pending={live ? pending : NONE} id={item.last} asked={asked} />
   );
 }

@@ -1,20 +1,31 @@
 import { memo } from "react";
-import { CopyButton } from "../ui/CopyButton";
 import { exactTime } from "../ui/format";
 import styles from "./chat.module.css";
+import { useEditing } from "./editing";
+import { MessageActions } from "./MessageActions";
+import { MessageEditor } from "./MessageEditor";
 
 interface UserMessageProps {
+  /** Absent while it is on its way. */
+  id?: string;
   text: string;
   at?: number | undefined;
   sending?: boolean;
 }
 
-export const UserMessage = memo(function UserMessage({ text, at, sending = false }: UserMessageProps) {
+export const UserMessage = memo(function UserMessage({ id, text, at, sending = false }: UserMessageProps) {
+  const editing = useEditing((state) => id !== undefined && state.id === id);
   return (
     <article className={styles.message} aria-label="You wrote" data-message="user" data-sending={sending}>
-      <p title={at ? exactTime(at) : undefined}>{text}</p>
-      {sending ? <span className={styles.sending}>Sending</span> : null}
-      <CopyButton text={() => text} label="Copy message" className={styles.copy ?? ""} />
+      {editing && id !== undefined ? (
+        <MessageEditor id={id} />
+      ) : (
+        <>
+          <p title={at ? exactTime(at) : undefined}>{text}</p>
+          {sending ? <span className={styles.sending}>Sending</span> : null}
+          {id === undefined ? null : <MessageActions id={id} text={text} className={styles.messageActions ?? ""} />}
+        </>
+      )}
     </article>
   );
 });

@@ -1,9 +1,9 @@
-import type { AssistantRow, Notice, Row, ToolCall, ToolRow, UserRow } from "../api/types";
+import type { AssistantRow, Notice, Question, Row, ToolCall, ToolRow, UserRow } from "../api/types";
 
 /** What the thread shows, derived from rows: a person's message, or all that answers it. */
 export type Item =
   | { kind: "message"; key: string; row: UserRow }
-  | { kind: "answer"; key: string; parts: readonly Part[] };
+  | { kind: "answer"; key: string; parts: readonly Part[]; last: string };
 
 export type Part =
   | { kind: "text"; key: string; text: string; partial: boolean }
@@ -13,7 +13,8 @@ export type Part =
 export type Step =
   | { kind: "reasoning"; key: string; text: string }
   | { kind: "tool"; key: string; call: ToolCall; row: ToolRow | undefined }
-  | { kind: "notice"; key: string; notice: Notice };
+  | { kind: "notice"; key: string; notice: Notice }
+  | { kind: "question"; key: string; question: Question };
 
 export function toItems(rows: readonly Row[]): Item[] {
   const items: Item[] = [];
@@ -38,7 +39,8 @@ export const answerKey = (run: string): string => `answer ${run}`;
 
 export function toAnswer(rows: readonly Exclude<Row, UserRow>[]): Item {
   const first = rows[0];
-  return { kind: "answer", key: answerKey(first?.run_id ?? first?.message_id ?? ""), parts: toParts(rows) };
+  const key = answerKey(first?.run_id ?? first?.message_id ?? "");
+  return { kind: "answer", key, parts: toParts(rows), last: rows.at(-1)?.message_id ?? "" };
 }
 
 export function toParts(rows: readonly Exclude<Row, UserRow>[]): Part[] {
@@ -64,15 +66,23 @@ export function toParts(rows: readonly Exclude<Row, UserRow>[]): Part[] {
     }
     if (row.reasoning) step({ kind: "reasoning", key: `${id} reasoning`, text: row.reasoning });
     if (row.content) parts.push({ kind: "text", key: id, text: row.content, partial: row._partial === true });
+    const questions = row.questions ?? [];
     for (const call of row.tool_calls ?? []) {
       called.add(call.id);
       step({ kind: "tool", key: call.id, call, row: tools.get(call.id) });
+      for (const question of questions.filter((one) => askedBy(one) === call.id)) step(asked(question));
     }
+    for (const question of questions.filter((one) => !called.has(askedBy(one)))) step(asked(question));
     for (const [index, notice] of (row.notices ?? []).entries())
       step({ kind: "notice", key: `${id} notice ${index}`, notice });
   }
   return parts;
 }
+
+const asked = (question: Question): Step => ({ kind: "question", key: `question ${question.id}`, question });
+
+/** The call that asks, "" where that is not known. */
+const askedBy = (question: Question): string => (question.kind === "approval" ? question.tid : "");
 
 /** The call of a row whose assistant row lies on an older page. */
 const uncalled = (row: ToolRow): ToolCall => ({
@@ -83,9 +93,11 @@ const uncalled = (row: ToolRow): ToolCall => ({
 
 export const failed = (step: Step): boolean => step.kind === "tool" && step.row?.is_error === true;
 
-/** Steps that stay in sight when the others fold away. */
+const LASTING: ReadonlySet<string> = new Set(["warn", "error", "steer", "steer_leftover"]);
+
+/** Steps that stay in sight when the others fold away: what failed, and all that passed between the agent and the person. */
 export const mustStay = (step: Step): boolean =>
-  failed(step) || (step.kind === "notice" && (step.notice.level === "warn" || step.notice.level === "error"));
+  failed(step) || step.kind === "question" || (step.kind === "notice" && LASTING.has(step.notice.level));
 
 export interface Work {
   steps: number;
@@ -99,7 +111,7 @@ export function workOf(steps: readonly Step[]): Work {
   const start = Math.min(...timed.map((row) => row.started_at));
   const end = Math.max(...timed.map((row) => row.started_at + row.duration));
   return {
-    steps: steps.filter((step) => step.kind !== "notice").length,
+    steps: steps.filter(({ kind }) => kind === "tool" || kind === "reasoning").length,
     seconds: timed.length > 0 ? end - start : 0,
   };
 }

@@ -1,6 +1,6 @@
 import type { Approval, AssistantRow, Clarify, Question, QuestionAnswer } from "../api/types";
 import type { EventData } from "./events";
-import { opened, type RunState, replace } from "./run-state";
+import { opened, type RunState, replace } from "./run-state.ts";
 
 /** What the agent asks the person, and how it was decided. */
 export const approvalOf = (event: EventData["approval"]): Approval => ({

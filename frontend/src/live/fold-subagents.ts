@@ -1,6 +1,6 @@
 import type { Subagent, ToolRow } from "../api/types";
 import type { EventData } from "./events";
-import { type RunState, replace } from "./run-state";
+import { type RunState, replace } from "./run-state.ts";
 
 /** The last tools of a subagent that its row tells of; all are counted. */
 const TOOLS = 50;

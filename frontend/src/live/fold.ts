@@ -1,8 +1,8 @@
 import type { AssistantRow, Notice, RunError, RunRow, ToolRow } from "../api/types";
 import type { EventData, KnownRecord, RunRecord } from "./events";
-import { answerQuestion, approvalOf, ask, clarifyOf, closed } from "./fold-questions";
-import { addSubagent, interrupted } from "./fold-subagents";
-import { append, hasTools, type Outcome, opened, openRow, type RunState, replace } from "./run-state";
+import { answerQuestion, approvalOf, ask, clarifyOf, closed } from "./fold-questions.ts";
+import { addSubagent, interrupted } from "./fold-subagents.ts";
+import { append, hasTools, type Outcome, opened, openRow, type RunState, replace } from "./run-state.ts";
 
 export const foldAll = (state: RunState, records: Iterable<RunRecord>): RunState => {
   let next = state;

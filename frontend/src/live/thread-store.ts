@@ -1,5 +1,5 @@
 import { create } from "zustand";
-import type { Row, SessionFacts } from "../api/types";
+import type { Row, SessionFacts, Usage } from "../api/types";
 import type { LineState } from "./connection";
 import type { Outcome, RunState } from "./run-state";
 
@@ -28,6 +28,8 @@ export interface ThreadState {
   /** Why the last message did not go out. */
   readonly sendProblem: string | null;
   readonly outcome: Outcome | null;
+  /** Of the last run that came to its end here. */
+  readonly usage: Usage | null;
 }
 
 export const NEW_THREAD: ThreadState = {
@@ -43,6 +45,7 @@ export const NEW_THREAD: ThreadState = {
   sending: null,
   sendProblem: null,
   outcome: null,
+  usage: null,
 };
 
 export const useThread = create<ThreadState>(() => NEW_THREAD);

@@ -3,13 +3,14 @@ import type { Row, SessionDetail } from "../api/types";
 import { sessionRow } from "../testing/rows";
 import { frame } from "../testing/streams";
 import { readDraft, writeDraft } from "./drafts";
-import { onSessionsChanged, openSession, send, stop } from "./thread";
+import { send } from "./sending";
+import { onSessionsChanged, openSession, stop } from "./thread";
 import { useThread } from "./thread-store";
 
 type Answer = (url: URL, init: RequestInit) => Response | Promise<Response>;
 
 let routes: Record<string, Answer>;
-let asked: { path: string; init: RequestInit }[];
+let asked: { path: string; query: string; init: RequestInit }[];
 
 const json = (value: unknown, status = 200) => new Response(JSON.stringify(value), { status });
 const detail = (more: Partial<SessionDetail> = {}): SessionDetail => ({
@@ -41,7 +42,7 @@ beforeEach(() => {
   };
   vi.stubGlobal("fetch", async (input: string, init: RequestInit = {}) => {
     const url = new URL(input, "http://page/");
-    asked.push({ path: url.pathname.slice(1), init });
+    asked.push({ path: url.pathname.slice(1), query: url.search, init });
     const route = routes[url.pathname.slice(1)];
     if (!route) throw new TypeError("no route");
     return route(url, init);
@@ -68,7 +69,7 @@ it("makes a session of the first message and keeps the run's rows without readin
     ["r1.0", "Hi"],
     ["r1.1", "Hello"],
   ]);
-  expect(asked.filter(({ path }) => path === "api/session")).toEqual([]);
+  expect(asked.filter(({ path, query }) => path === "api/session" && !query.includes("messages=false"))).toEqual([]);
 });
 
 it("shows stored rows and folds the live run of a session that is opened again", async () => {

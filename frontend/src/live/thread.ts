@@ -1,11 +1,11 @@
-import { ApiError } from "../api/client";
-import { cancelRun, createSession, readSession, startRun } from "../api/endpoints";
-import type { SessionDetail, SessionsChanged } from "../api/types";
-import { uuid } from "../api/uuid";
-import { giveBack, readDraft, writeDraft } from "./drafts";
-import type { RunRecord } from "./events";
+import { ApiError, sentence } from "../api/client";
+import { cancelRun, readFacts, readSession } from "../api/endpoints";
+import type { SessionDetail, SessionFacts, SessionsChanged } from "../api/types";
+import { readDraft, writeDraft } from "./drafts";
+import type { EventData, RunRecord } from "./events";
 import { foldAll } from "./fold";
 import { createPainter } from "./paint";
+import { openQueue, takeLeftover } from "./queue";
 import { withOlder, withRun, withTail } from "./rows";
 import { emptyRun } from "./run-state";
 import { followRun } from "./run-stream";
@@ -24,10 +24,14 @@ let endedAt = 0;
 export function openSession(id: string | null): void {
   if (thread().sessionId === id && thread().phase !== "failed") return;
   startOver(id === null ? {} : { sessionId: id, phase: "loading" });
+  void openQueue(id);
   if (id !== null) void load(id, leave.signal);
 }
 
 export const retryOpening = (): void => openSession(thread().sessionId);
+
+/** Ends when another session is opened. */
+export const whileOpen = (): AbortSignal => leave.signal;
 
 function startOver(state: Partial<ThreadState>): void {
   leave.abort();
@@ -46,7 +50,8 @@ async function load(id: string, signal: AbortSignal): Promise<void> {
   }
 }
 
-function show(detail: SessionDetail): void {
+/** Shows what the server has of the session that is open. */
+export function show(detail: SessionDetail): void {
   const { messages, _messages_offset: offset, ...session } = detail;
   const kept = withTail(thread(), { rows: messages, offset });
   set({ ...kept, phase: "ready", problem: null, session });
@@ -68,6 +73,19 @@ export async function refresh(): Promise<void> {
   }
 }
 
+/** Reads what is known of the session besides its rows: totals, permissions, the state that a change must name. */
+export async function refreshFacts(): Promise<void> {
+  const { sessionId } = thread();
+  if (sessionId === null) return;
+  const { signal } = leave;
+  try {
+    const { messages: _, ...facts } = (await readFacts(sessionId, signal)) as Partial<SessionDetail> & SessionFacts;
+    if (!signal.aborted) set(({ session }) => ({ session: session && { ...session, ...facts } }));
+  } catch {
+    // The next change reads it again.
+  }
+}
+
 export async function loadOlder(): Promise<void> {
   const { sessionId, offset, loadingOlder } = thread();
   if (sessionId === null || offset === 0 || loadingOlder) return;
@@ -83,7 +101,8 @@ export async function loadOlder(): Promise<void> {
   }
 }
 
-function attach(run: string, startedAt: number): void {
+/** Follows a run from its beginning. */
+export function attach(run: string, startedAt: number): void {
   if (thread().live?.run === run) return;
   const { signal } = leave;
   set({ live: { run, startedAt, state: emptyRun(run), heardAt: Date.now(), stopping: false }, outcome: null });
@@ -92,6 +111,7 @@ function attach(run: string, startedAt: number): void {
     const records = waiting;
     waiting = [];
     onLive(run, (live) => ({ ...live, state: foldAll(live.state, records), heardAt: Date.now() }));
+    takeBack(run, records);
   });
   signal.addEventListener("abort", painter.stop);
   void followRun({
@@ -110,6 +130,16 @@ function attach(run: string, startedAt: number): void {
   });
 }
 
+/** What the agent never heard of the words said to it waits as the next message. */
+function takeBack(run: string, records: readonly RunRecord[]): void {
+  const { sessionId } = thread();
+  if (sessionId === null) return;
+  const unheard = records.flatMap(({ kind, data }) =>
+    kind === "pending_steer_leftover" ? [(data as EventData["pending_steer_leftover"]).text] : [],
+  );
+  if (unheard.length > 0) void takeLeftover(sessionId, run, unheard.join("\n\n"));
+}
+
 const onLive = (run: string, change: (live: LiveRun) => LiveRun): void =>
   set(({ live }) => (live?.run === run ? { live: change(live) } : {}));
 
@@ -117,10 +147,12 @@ const onLive = (run: string, change: (live: LiveRun) => LiveRun): void =>
 function settle(run: string, how: "ended" | "gone"): void {
   const { live } = thread();
   if (live?.run !== run) return;
-  const { rows, outcome } = live.state;
+  const { rows, outcome, usage } = live.state;
   if (how === "ended" && outcome !== null) {
     endedAt = Date.now();
-    set((state) => ({ rows: withRun(state.rows, run, rows), live: null, line: "live", outcome }));
+    set((state) => ({ rows: withRun(state.rows, run, rows), live: null, line: "live", outcome, usage }));
+    void refreshFacts();
+    void openQueue(thread().sessionId);
     return;
   }
   void replaceLost(run, leave.signal);
@@ -141,57 +173,6 @@ async function replaceLost(run: string, signal: AbortSignal): Promise<void> {
       // Asked again after the pause.
     }
   }
-}
-
-/** Sends a message; a new session comes into being with its first, and `opened` is told its id. */
-export async function send(text: string, opened: (id: string) => void): Promise<void> {
-  if (thread().sending !== null || thread().live !== null) return;
-  const { signal } = leave;
-  let session = thread().sessionId;
-  const before = unsure();
-  const again = before?.session === (session ?? "new") && before.text === text;
-  const key = again ? before.key : uuid();
-  setUnsure({ session: session ?? "new", text, key });
-  writeDraft(session ?? "new", "");
-  set({ sending: text, sendProblem: null });
-  try {
-    session ??= await adoptNewSession(signal, opened);
-    await deliver(session, text, key);
-  } catch (error) {
-    giveBack(session ?? "new", text);
-    if (signal.aborted) return;
-    set({ sending: null, sendProblem: unsent(error) });
-    if (error instanceof ApiError && error.activeStreamId !== null) void refresh();
-  }
-}
-
-async function adoptNewSession(signal: AbortSignal, opened: (id: string) => void): Promise<string> {
-  const { messages, _messages_offset: offset, ...session } = await createSession();
-  if (!signal.aborted) {
-    set({ sessionId: session.session_id, phase: "ready", session, rows: messages, offset: offset ?? 0 });
-    opened(session.session_id);
-  }
-  return session.session_id;
-}
-
-async function deliver(session: string, text: string, key: string): Promise<void> {
-  setUnsure({ session, text, key });
-  const started = await startRun(session, text, key).catch((error: unknown) => {
-    if (error instanceof ApiError && error.status >= 400 && error.status < 500) setUnsure(null);
-    throw error;
-  });
-  setUnsure(null);
-  if (thread().sessionId !== session) return;
-  const { stream_id: run, message_id, pending_started_at } = started;
-  set((state) => ({
-    sending: null,
-    rows: [
-      ...state.rows.filter((row) => row.message_id !== message_id),
-      { message_id, run_id: run, role: "user", content: text, timestamp: pending_started_at },
-    ],
-    session: state.session && { ...state.session, title: started.title || state.session.title },
-  }));
-  attach(run, pending_started_at);
 }
 
 /** A message that seemed lost arrived after all: its draft need not wait to be sent again. */
@@ -221,17 +202,11 @@ export async function stop(): Promise<void> {
 export function onSessionsChanged({ reason, session_id, active_stream_id }: SessionsChanged): void {
   const { sessionId, live } = thread();
   if (session_id === undefined || session_id !== sessionId) return;
+  if (reason === "queue") return void openQueue(sessionId);
+  if (reason === "settings" || reason === "title") return void refreshFacts();
   const elsewhere = reason === "run_started" && active_stream_id !== live?.run;
   const missed = reason === "run_finished" && live === null && Date.now() - endedAt > JUST_ENDED_MS;
-  if (elsewhere || missed) void refresh();
+  if (elsewhere || missed || reason === "history") void refresh();
 }
 
 export const dismissProblem = (): void => set({ sendProblem: null });
-
-const sentence = (error: unknown): string => (error instanceof Error ? error.message : "Something went wrong.");
-
-function unsent(error: unknown): string {
-  if (error instanceof ApiError && error.activeStreamId !== null)
-    return "The agent is already working in this session. Your text is back in the field.";
-  return `The message was not sent. ${sentence(error)} Your text is back in the field.`;
-}

@@ -1,4 +1,4 @@
-import { Plus, X } from "lucide-react";
+import { Hand, Plus, X } from "lucide-react";
 import { Fragment } from "react";
 import type { SessionRow } from "../api/types";
 import { ago, exactTime } from "../ui/format";
@@ -110,7 +110,12 @@ function SessionLink({ session, current, href, onChosen }: SessionLinkProps) {
       onClick={onChosen}
     >
       <span className={styles.title}>{session.title}</span>
-      {session.is_streaming ? (
+      {session.pending_question ? (
+        <span className={styles.asking}>
+          <Hand size={14} strokeWidth={1.75} aria-hidden />
+          Asks you
+        </span>
+      ) : session.is_streaming ? (
         <span className={styles.working}>Working</span>
       ) : (
         <time className={styles.time} title={exactTime(then)}>

@@ -1,14 +1,21 @@
 import { ArrowUp, Square, X } from "lucide-react";
-import { type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect } from "react";
 import { readDraft, useDrafts, writeDraft } from "../../live/drafts";
+import { enqueue } from "../../live/queue";
+import { interrupt } from "../../live/sending";
+import { steer } from "../../live/steering";
 import { dismissProblem, stop } from "../../live/thread";
 import { useThread } from "../../live/thread-store";
 import { classes } from "../../ui/classes";
 import { folderName } from "../../ui/format";
 import ui from "../../ui/ui.module.css";
+import { useGrowingField } from "../../ui/useGrowingField";
 import { useMedia } from "../../ui/useMedia";
 import chat from "../chat.module.css";
+import { BusyChoice } from "./BusyChoice";
+import { BUSY, type Busy, useBusyChoice } from "./busy";
 import styles from "./composer.module.css";
+import { QueueList } from "./QueueList";
 
 interface ComposerProps {
   workspace: string;
@@ -25,16 +32,16 @@ export function Composer({ workspace, onSend }: ComposerProps) {
   const byFinger = useMedia("(pointer: coarse)");
   const narrow = useMedia("(max-width: 560px)");
   const place = folderName(workspace) || "your files";
-  const [nudged, setNudged] = useState(false);
+  const { choice } = useBusyChoice();
   useStopKey(running);
   useFocusOnOpen(field, session, byFinger);
 
   const send = () => {
     const text = draft.trim();
     if (text === "" || sending) return;
-    if (running) return setNudged(true);
-    setNudged(false);
-    onSend(text);
+    if (!running) return onSend(text);
+    writeDraft(session, "");
+    void WHILE_BUSY[choice](session, text);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing || byFinger) return;
@@ -45,6 +52,7 @@ export function Composer({ workspace, onSend }: ComposerProps) {
   return (
     <div className={classes(chat.inColumn, styles.composer)}>
       <SendProblem />
+      <QueueList />
       <form
         className={styles.box}
         onSubmit={(event) => {
@@ -58,14 +66,24 @@ export function Composer({ workspace, onSend }: ComposerProps) {
           aria-label="Message"
           placeholder={narrow ? `Ask about ${place}` : `Ask about ${place} or tell the agent what to do`}
           value={draft}
-          onChange={(event) => {
-            setNudged(false);
-            writeDraft(session, event.target.value);
-          }}
+          data-composer
+          onChange={(event) => writeDraft(session, event.target.value)}
           onKeyDown={onKeyDown}
         />
         <div className={styles.bar}>
-          <span className={styles.hint}>{hint({ running, nudged, byFinger })}</span>
+          {running ? <BusyChoice /> : null}
+          <span className={styles.hint}>{hint(running, choice, byFinger)}</span>
+          {running && draft.trim() !== "" ? (
+            <button
+              type="submit"
+              className={classes(styles.act, styles.later)}
+              disabled={sending}
+              title={doing(choice)}
+            >
+              <ArrowUp size={18} strokeWidth={2} aria-hidden />
+              <span className={ui.hidden}>{doing(choice)}</span>
+            </button>
+          ) : null}
           {running ? (
             <button type="button" className={classes(styles.act, styles.stop)} onClick={stop} disabled={stopping}>
               <Square size={14} strokeWidth={2} fill="currentColor" aria-hidden />
@@ -83,10 +101,18 @@ export function Composer({ workspace, onSend }: ComposerProps) {
   );
 }
 
-function hint({ running, nudged, byFinger }: { running: boolean; nudged: boolean; byFinger: boolean }): string {
-  if (nudged && running) return "Not sent: the agent is still working. Your text waits here.";
-  if (running) return byFinger ? "" : "Esc stops the agent";
-  return byFinger ? "" : "Enter sends, Shift+Enter makes a new line";
+const WHILE_BUSY: Record<Busy, (session: string, text: string) => Promise<unknown>> = {
+  queue: enqueue,
+  steer: (_, text) => steer(text),
+  interrupt: (_, text) => interrupt(text),
+};
+
+const doing = (choice: Busy): string => BUSY.find(({ id }) => id === choice)?.label ?? "";
+
+function hint(running: boolean, choice: Busy, byFinger: boolean): string {
+  if (byFinger) return "";
+  if (running) return BUSY.find(({ id }) => id === choice)?.does ?? "";
+  return "Enter sends, Shift+Enter makes a new line";
 }
 
 function SendProblem() {
@@ -101,18 +127,6 @@ function SendProblem() {
       </button>
     </div>
   );
-}
-
-function useGrowingField(text: string) {
-  const field = useRef<HTMLTextAreaElement>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text
-  useLayoutEffect(() => {
-    const box = field.current;
-    if (!box) return;
-    box.style.height = "auto";
-    box.style.height = `${box.scrollHeight}px`;
-  }, [text]);
-  return field;
 }
 
 function useStopKey(running: boolean): void {

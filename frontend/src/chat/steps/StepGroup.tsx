@@ -1,4 +1,4 @@
-import { ChevronRight, Info, ListChecks, Minimize2, Sparkles, TriangleAlert } from "lucide-react";
+import { ChevronRight, Info, ListChecks, MessageSquareReply, Minimize2, Sparkles, TriangleAlert } from "lucide-react";
 import { memo, useState } from "react";
 import type { Notice } from "../../api/types";
 import { classes } from "../../ui/classes";
@@ -6,6 +6,7 @@ import { useDisclosure } from "../../ui/disclosure";
 import { plural, wholeDuration } from "../../ui/format";
 import { isReaderAway } from "../reader";
 import { mustStay, type Step, workOf } from "../turns";
+import { QuestionStep } from "./QuestionStep";
 import { StepLine } from "./StepLine";
 import styles from "./steps.module.css";
 import { ToolStep } from "./ToolStep";
@@ -75,6 +76,8 @@ function StepView({ step, running, thinking }: { step: Step; running: boolean; t
       return <ToolStep call={step.call} row={step.row} running={running} />;
     case "notice":
       return <NoticeLine level={step.notice.level} text={step.notice.text} />;
+    case "question":
+      return <QuestionStep question={step.question} />;
     case "reasoning":
       return <ReasoningStep id={step.key} text={step.text} thinking={thinking} />;
   }
@@ -106,11 +109,18 @@ const ReasoningStep = memo(function ReasoningStep(props: { id: string; text: str
 
 const NoticeLine = memo(function NoticeLine({ level, text }: Notice) {
   const loud = level === "warn" || level === "error";
-  const Icon = level === "compressed" ? Minimize2 : loud ? TriangleAlert : Info;
+  const said = SAID[level];
+  const Icon = said ? MessageSquareReply : level === "compressed" ? Minimize2 : loud ? TriangleAlert : Info;
   return (
     <p className={classes(styles.notice, loud && styles.loud)} data-notice={level}>
       <Icon size={16} strokeWidth={1.75} aria-hidden className={styles.icon} />
-      <span>{text}</span>
+      <span>
+        {said ? <strong>{said}: </strong> : null}
+        {text}
+      </span>
     </p>
   );
 });
+
+/** Words of the person to the agent at work. */
+const SAID: Record<string, string> = { steer: "You said", steer_leftover: "Not heard in time, so it comes next" };

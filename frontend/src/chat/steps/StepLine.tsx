@@ -12,7 +12,7 @@ interface StepLineProps {
   object?: string;
   objectIsText?: boolean;
   end?: ReactNode;
-  tone?: "failed" | "running" | undefined;
+  tone?: "failed" | "running" | "turning" | "waiting" | undefined;
   children?: () => ReactNode;
 }
 

@@ -18,6 +18,7 @@ import { duration, wholeDuration } from "../../ui/format";
 import { useServerNow } from "../../ui/server-clock";
 import { describe, readArgs, type Topic } from "./describe";
 import { StepLine } from "./StepLine";
+import { Subagents } from "./Subagents";
 import styles from "./steps.module.css";
 import { ToolDetails } from "./ToolDetails";
 
@@ -57,6 +58,7 @@ export const ToolStep = memo(function ToolStep({ call, row, running }: ToolStepP
       >
         {() => <ToolDetails call={call} args={args} row={row} running={running} />}
       </StepLine>
+      {row?.subagents ? <Subagents subagents={row.subagents} /> : null}
     </div>
   );
 });
@@ -71,7 +73,7 @@ function Ending({ row }: { row: ToolRow }) {
   );
 }
 
-function Elapsed({ since }: { since: number }) {
+export function Elapsed({ since }: { since: number }) {
   const now = useServerNow();
   return since > 0 ? wholeDuration(now - since) : null;
 }

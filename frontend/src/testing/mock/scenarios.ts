@@ -1,26 +1,47 @@
+import { ASKING } from "./scenarios-asking.ts";
+
 /** What the made-up agent does, chosen by words in the message: pause in milliseconds, kind, data. */
 export interface Scenario {
   events: [pauseMs: number, kind: string, data: Record<string, unknown>][];
   /** Full texts of what frames cut, by "<tool call> <part>". */
   full?: Record<string, string>;
+  /** Does not listen to words said while it works. */
+  deaf?: boolean;
   /** Each connection is dropped after this time. */
   dropsAfterMs?: number;
 }
 
-type Events = Scenario["events"];
+export type Events = Scenario["events"];
 
 let calls = 0;
 
 const pieces = (text: string): string[] => text.match(/\s*\S+|\s+$/g) ?? [];
-const say = (text: string, pause = 14): Events => pieces(text).map((piece) => [pause, "token", { text: piece }]);
-const think = (text: string): Events => pieces(text).map((piece) => [18, "reasoning", { text: piece }]);
+export const say = (text: string, pause = 14): Events => pieces(text).map((piece) => [pause, "token", { text: piece }]);
+export const think = (text: string): Events => pieces(text).map((piece) => [18, "reasoning", { text: piece }]);
 const notice = (level: string, text: string): Events => [[60, "status", { text, level }]];
-const END: Events = [
-  [20, "done", { session_id: "", end: 0 }],
+export const END: Events = [
+  [
+    20,
+    "done",
+    {
+      session_id: "",
+      end: 0,
+      usage: {
+        input_tokens: 12_400,
+        output_tokens: 830,
+        cache_read_tokens: 9000,
+        reasoning_tokens: 210,
+        estimated_cost: 0.0184,
+        context_length: 0,
+        threshold_tokens: 0,
+        last_prompt_tokens: 0,
+      },
+    },
+  ],
   [10, "stream_end", { session_id: "" }],
 ];
 
-function use(
+export function use(
   name: string,
   args: Record<string, unknown>,
   result: string,
@@ -36,7 +57,7 @@ function use(
   ];
 }
 
-const command = (line: string, output: string, options = {}) =>
+export const command = (line: string, output: string, options = {}) =>
   use("terminal", { command: line }, JSON.stringify({ output, exit_code: 0, error: null }), options);
 
 export function scenarioFor(message: string): Scenario {
@@ -50,6 +71,7 @@ const SCENARIOS: [words: string[], make: () => Scenario][] = [
   [["tool", "list the files"], tools],
   [["haiku"], haiku],
   [["fail"], failure],
+  ...ASKING,
   [["delete", "deny"], denied],
   [["quiet"], quiet],
   [["drop"], dropped],

@@ -1,4 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Refusal, type Routes } from "./routes.ts";
+import { questionRoutes } from "./routes-questions.ts";
+import { sessionRoutes } from "./routes-sessions.ts";
 import { scenarioFor } from "./scenarios.ts";
 import { World } from "./world.ts";
 
@@ -6,24 +9,9 @@ import { World } from "./world.ts";
 const world = new World();
 world.fill();
 
-type Handler = (query: URLSearchParams, body: Record<string, string>, io: Exchange) => unknown;
-
-interface Exchange {
-  request: IncomingMessage;
-  response: ServerResponse;
-}
-
-class Refusal extends Error {
-  readonly status: number;
-  readonly more: Record<string, unknown>;
-  constructor(status: number, message: string, more: Record<string, unknown> = {}) {
-    super(message);
-    this.status = status;
-    this.more = more;
-  }
-}
-
-const routes: Record<string, Handler> = {
+const routes: Routes = {
+  ...questionRoutes(world),
+  ...sessionRoutes(world),
   "GET health": () => ({ status: "ok" }),
   "GET api/status": () => ({
     status: "ok",
@@ -49,6 +37,13 @@ const routes: Record<string, Handler> = {
   "POST api/chat/start": (_, body, { request }) => {
     const session = world.sessions.get(body.session_id ?? "");
     const text = body.message ?? "";
+    if (session && body.edit_message_id) {
+      const rows = world.rows.get(session.session_id) ?? [];
+      const at = rows.findIndex((row) => row.message_id === body.edit_message_id);
+      if (at === -1 || text.includes("changed elsewhere"))
+        throw new Refusal(409, "The conversation changed meanwhile", { code: "changed", revision: session.revision });
+      world.rewrite(session, rows.slice(0, at), rows[at]?.content === text ? "regenerate" : "edit");
+    }
     if (!session) throw new Refusal(404, "Session not found");
     if (text.trim() === "") throw new Refusal(400, "The message is empty");
     if (text.includes("refuse me")) throw new Refusal(503, "The server is restarting.");

@@ -1,23 +1,67 @@
 import { randomUUID } from "node:crypto";
-import type { Row, SessionDetail, SessionRow, UserRow } from "../../api/types.ts";
-import { isTerminal, type RunRecord } from "../../live/events.ts";
+import type { Row, SessionDetail, SessionFacts, UserRow } from "../../api/types.ts";
+import type { RunRecord } from "../../live/events.ts";
 import { foldAll } from "../../live/fold.ts";
 import { emptyRun } from "../../live/run-state.ts";
 import { sessionRow } from "../rows.ts";
+import { MockQueue } from "./queue.ts";
+import { MockRun } from "./run.ts";
 import { type Scenario, scenarioFor } from "./scenarios.ts";
+import { Versions } from "./versions.ts";
 
 type Change = { reason: string; session_id: string; active_stream_id: string | null };
 
 /** All the mock server knows. */
 export class World {
-  readonly sessions = new Map<string, SessionRow>();
+  readonly sessions = new Map<string, SessionFacts>();
   readonly rows = new Map<string, Row[]>();
   readonly runs = new Map<string, MockRun>();
+  readonly queue = new MockQueue();
+  readonly versions = new Versions();
   private readonly started = new Map<string, unknown>();
   private readonly watchers = new Set<(change: Change & { type: string; version: number }) => void>();
   private version = 0;
 
-  create(title = "Untitled", agoSeconds = 0, id = randomUUID().slice(0, 12).replace("-", "0")): SessionRow {
+  waiting(session: SessionFacts) {
+    const queue = this.queue.of(session.session_id);
+    return { queue, paused: queue.length > 0 && session.active_stream_id === null };
+  }
+
+  /** The first of the queue becomes a run. */
+  sendNext(session: SessionFacts): string | null {
+    if (session.active_stream_id !== null) return null;
+    const next = this.queue.take(session.session_id);
+    if (next === undefined) return null;
+    this.start(session, next.text, scenarioFor(next.text), `queue:${next.id}`);
+    this.tell("queue", session);
+    return session.active_stream_id;
+  }
+
+  /** The conversation becomes these rows; what it was is kept. */
+  rewrite(session: SessionFacts, rows: Row[], reason: string): void {
+    this.versions.keep(session.session_id, this.rows.get(session.session_id) ?? [], reason);
+    this.rows.set(session.session_id, rows);
+    this.change(session, { message_count: rows.length });
+    this.tell("history", session);
+  }
+
+  settle(session: SessionFacts, fields: Partial<SessionFacts>, reason: string): void {
+    this.change(session, fields);
+    this.tell(reason, session);
+  }
+
+  copy(session: SessionFacts, rows: Row[], title: string): SessionFacts {
+    const made = this.create(title);
+    this.rows.set(made.session_id, [...rows]);
+    this.change(made, { last_message_at: Date.now() / 1000, parent_session_id: session.session_id });
+    return made;
+  }
+
+  liveRun(session: SessionFacts): MockRun | undefined {
+    return session.active_stream_id === null ? undefined : this.runs.get(session.active_stream_id);
+  }
+
+  create(title = "Untitled", agoSeconds = 0, id = randomUUID().slice(0, 12).replace("-", "0")): SessionFacts {
     const now = Date.now() / 1000 - agoSeconds;
     const session = sessionRow({ session_id: id, title, created_at: now, updated_at: now });
     this.sessions.set(id, session);
@@ -56,10 +100,15 @@ export class World {
     };
   }
 
-  start(session: SessionRow, text: string, scenario: Scenario, key: string) {
+  start(session: SessionFacts, text: string, scenario: Scenario, key: string) {
     const known = this.started.get(key);
     if (key !== "" && known !== undefined) return known;
-    const run = new MockRun(session.session_id, scenario, (records) => this.finish(session, run, records));
+    const run = new MockRun(scenario, {
+      session: session.session_id,
+      yolo: () => session.yolo_enabled === true,
+      over: (records) => this.finish(session, run, records),
+      asked: (open) => this.settle(session, { pending_question: open > 0 }, "question"),
+    });
     this.runs.set(run.id, run);
     const message: UserRow = {
       message_id: `${run.id}.0`,
@@ -130,17 +179,31 @@ export class World {
     this.change(session, { last_message_at: session.created_at, message_count: rows.length });
   }
 
-  private finish(session: SessionRow, run: MockRun, records: readonly RunRecord[]): void {
+  private finish(session: SessionFacts, run: MockRun, records: readonly RunRecord[]): void {
     this.rows.get(session.session_id)?.push(...foldAll(emptyRun(run.id), records).rows);
-    this.change(session, { active_stream_id: null, is_streaming: false });
+    const done = records.at(-1)?.kind === "done";
+    const used = Math.min(120_000, (session.last_prompt_tokens ?? 0) + 11_400);
+    this.change(session, {
+      active_stream_id: null,
+      is_streaming: false,
+      pending_question: false,
+      context_length: 131_072,
+      threshold_tokens: 98_304,
+      last_prompt_tokens: used,
+      input_tokens: (session.input_tokens ?? 0) + 12_400,
+      output_tokens: (session.output_tokens ?? 0) + 830,
+      estimated_cost: (session.estimated_cost ?? 0) + 0.0184,
+    });
     this.tell("run_finished", session);
+    if (done) setTimeout(() => this.sendNext(session), 250);
   }
 
-  private change(session: SessionRow, fields: Partial<SessionRow>): void {
-    Object.assign(session, fields, { updated_at: Date.now() / 1000 });
+  private change(session: SessionFacts, fields: Partial<SessionFacts>): void {
+    const revision = Number(session.revision ?? 0) + 1;
+    Object.assign(session, fields, { revision, updated_at: Date.now() / 1000 });
   }
 
-  private tell(reason: string, session: SessionRow, run: string | null = null): void {
+  private tell(reason: string, session: SessionFacts, run: string | null = null): void {
     this.version += 1;
     for (const watcher of this.watchers)
       watcher({
@@ -155,62 +218,3 @@ export class World {
 
 const numbered = (scenario: Scenario): RunRecord[] =>
   scenario.events.map(([, kind, data], index) => ({ seq: index + 1, kind, data }));
-
-/** A scenario as it is played to any number of viewers. */
-class MockRun {
-  readonly id = randomUUID().slice(0, 8);
-  readonly startedAt = Date.now() / 1000;
-  readonly scenario: Scenario;
-  readonly dropsAfterMs: number;
-  private readonly session: string;
-  private readonly over: (records: readonly RunRecord[]) => void;
-  private readonly log: RunRecord[] = [];
-  private readonly viewers = new Set<(record: RunRecord | null) => void>();
-
-  constructor(session: string, scenario: Scenario, over: (records: readonly RunRecord[]) => void) {
-    this.session = session;
-    this.scenario = scenario;
-    this.over = over;
-    this.dropsAfterMs = scenario.dropsAfterMs ?? 0;
-  }
-
-  get live(): boolean {
-    return !isTerminal(this.log.at(-1)?.kind ?? "");
-  }
-
-  play(at = 0): void {
-    const next = this.scenario.events[at];
-    if (next === undefined) return;
-    const [pause, kind, data] = next;
-    setTimeout(() => {
-      if (!this.live) return;
-      const stamped = kind === "tool" ? { ...data, at: Date.now() / 1000 } : data;
-      this.add(kind, stamped);
-      this.play(at + 1);
-    }, pause);
-  }
-
-  finish(kind: string, data: object): boolean {
-    if (!this.live) return false;
-    this.add(kind, { session_id: this.session, ...data });
-    return true;
-  }
-
-  watch(after: number, viewer: (record: RunRecord | null) => void): () => void {
-    for (const record of this.log.slice(after)) viewer(record);
-    if (!this.live) viewer(null);
-    this.viewers.add(viewer);
-    return () => this.viewers.delete(viewer);
-  }
-
-  private add(kind: string, data: object): void {
-    const record = { seq: this.log.length + 1, kind, data };
-    this.log.push(record);
-    const ended = isTerminal(kind);
-    if (kind === "done" || (ended && kind !== "stream_end")) this.over(this.log);
-    for (const viewer of this.viewers) {
-      viewer(record);
-      if (ended) viewer(null);
-    }
-  }
-}
