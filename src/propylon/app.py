@@ -10,24 +10,32 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 
+from propylon.runs import history as run_history
+from propylon.runs.permissions import PermissionService
+from propylon.runs.questions import Questions
+from propylon.runs.queue import Queue
 from propylon.runs.service import Runs
 from propylon.runs.supervisor import Supervisor
+from propylon.runs.titles import Titles
 from propylon.runtimes.base import Runtime
 from propylon.runtimes.hermes.pool import Limits, Pool
 from propylon.runtimes.hermes.runtime import HermesRuntime
 from propylon.runtimes.hermes.template import TemplateFailed
 from propylon.runtimes.scripted import Script, ScriptedRuntime
 from propylon.sessions.changes import Changes
+from propylon.sessions.history import History
 from propylon.sessions.service import DefaultModel, Defaults, ModelChoice, Sessions
 from propylon.settings import Settings
 from propylon.state import State
 from propylon.store.records import Session
 from propylon.web import errors, middleware, static
 from propylon.web.deps import Services
-from propylon.web.routes import chat, sessions, system
+from propylon.web.routes import agent, chat, history, questions, sessions, system
+from propylon.web.routes import queue as queue_routes
 
 SETTLE_S = 5.0
 
@@ -50,6 +58,8 @@ class Backend:
     agent: Callable[[], AgentFacts]
     settled: Callable[[], Awaitable[None]]
     prepare: Callable[[Session], None]
+    personalities: Callable[[str], Awaitable[list[dict[str, str]]]]
+    servers: Callable[[str], Awaitable[list[dict[str, Any]]]]
     adopt: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
 
@@ -67,23 +77,36 @@ def create_app(settings: Settings, state: State, backends: Backends | None = Non
         changes = Changes()
         supervisor = Supervisor(state.database, state.runlog, backend.runtime, changes)
         defaults = Defaults(workspace=settings.workspace, model=settings.default_model)
-        of_sessions = Sessions(state.database, changes, backend.default_model, defaults)
+        of_sessions = Sessions(state.database, changes, backend.default_model, defaults, supervisor.waiting)
+        runs = Runs(state.database, state.runlog, supervisor, of_sessions, changes)
+        queue = Queue(state.database, runs, changes)
+        titles = Titles(state.database, backend.runtime, of_sessions)
+        supervisor.finished += [queue.finished, titles.finished]
         app.state.services = Services(
             sessions=of_sessions,
-            runs=Runs(state.database, state.runlog, supervisor, of_sessions, changes),
+            history=History(state.database, changes, run_history.from_rows),
+            runs=runs,
+            questions=Questions(supervisor, of_sessions),
+            permissions=PermissionService(state.database, supervisor, of_sessions, changes),
+            queue=queue,
             changes=changes,
             agent=backend.agent,
             settled=backend.settled,
             prepare=backend.prepare,
+            personalities=backend.personalities,
+            servers=backend.servers,
             live_runs=lambda: supervisor.count,
             started_at=time.time(),
             version=__version__,
         )
         await supervisor.recover()
         await backend.adopt()
+        await queue.recover()
         try:
             yield
         finally:
+            await queue.close()
+            await titles.close()
             await supervisor.drain()
             await backend.close()
             await state.close()
@@ -91,7 +114,7 @@ def create_app(settings: Settings, state: State, backends: Backends | None = Non
     app = FastAPI(title="Propylon", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.streams = set()
     errors.install(app)
-    for router in (system.router, sessions.router, chat.router):
+    for router in (system.router, sessions.router, history.router, chat.router, questions.router, queue_routes.router, agent.router):
         app.include_router(router)
     static.install(app, static.find_page(Path(__file__).parent))
     app.add_middleware(middleware.Headers)
@@ -128,7 +151,15 @@ def hermes(settings: Settings, state: State) -> Backend:
         await pool.close()
 
     return Backend(
-        runtime=runtime, default_model=runtime.default_model, agent=facts, settled=settled, prepare=prepare, adopt=pool.adopt, close=close
+        runtime=runtime,
+        default_model=runtime.default_model,
+        agent=facts,
+        settled=settled,
+        prepare=prepare,
+        personalities=runtime.personalities,
+        servers=runtime.servers,
+        adopt=pool.adopt,
+        close=close,
     )
 
 
@@ -146,6 +177,9 @@ def scripted(script: Script) -> Backends:
     async def nothing() -> None:
         return None
 
+    async def none(of: str) -> list[dict[str, Any]]:
+        return []
+
     async def default_model(profile: str) -> ModelChoice | None:
         return _Scripted()
 
@@ -156,6 +190,8 @@ def scripted(script: Script) -> Backends:
             agent=lambda: AgentFacts("ready", "scripted"),
             settled=nothing,
             prepare=lambda session: None,
+            personalities=none,
+            servers=none,
             adopt=nothing,
             close=nothing,
         )

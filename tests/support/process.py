@@ -50,9 +50,9 @@ def short_folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def scripted_model() -> Iterator[str]:
-    """The address of a model that does what messages say."""
-    process = subprocess.Popen([sys.executable, str(DEMO), "0"], stdout=subprocess.PIPE)
+def scripted_model(record: Path | None = None) -> Iterator[str]:
+    """The address of a model that does what messages say, and writes down what it is asked."""
+    process = subprocess.Popen([sys.executable, str(DEMO), "0", *([str(record)] if record else [])], stdout=subprocess.PIPE)
     assert process.stdout is not None
     try:
         yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"

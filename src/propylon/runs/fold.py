@@ -117,7 +117,7 @@ class Transcript:
         granted = (
             key
             for question in self._questions.values()
-            if question["answer"] and question["answer"]["choice"] in ("session", "always")
+            if question["answer"] and question["answer"]["choice"] == "session"
             for key in question["pattern_keys"]
         )
         return list(dict.fromkeys(granted))

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from propylon.events import Cancelled, Done, Event, Failed, StreamEnd, Usage, joined
 from propylon.runlog.base import RunLog
@@ -34,6 +34,7 @@ class Outcome:
     usage: Usage
     failure: Failure | None = None
     context: ContextChange | None = None
+    granted: list[str] = field(default_factory=list)
     model: str = ""
     provider: str = ""
 
@@ -42,16 +43,24 @@ Store = Callable[[Outcome], Awaitable[int | None]]
 """Stores an outcome once: gives the index after the run's last row, or None when the run had an outcome already."""
 
 
+Asked = Callable[[str, int], None]
+"""Told of a session's open questions when their number has changed."""
+
+
 class Runner:
     """Made for one run and used for it alone."""
 
-    def __init__(self, run: str, session: str, *, runlog: RunLog, store: Store, transcript: Transcript, controls: Controls) -> None:
+    def __init__(
+        self, run: str, session: str, *, runlog: RunLog, store: Store, asked: Asked, transcript: Transcript, controls: Controls
+    ) -> None:
         self.run = run
         self.session = session
         self.controls = controls
         self.transcript = transcript
         self._log = runlog
         self._store = store
+        self._asked = asked
+        self._open = len(transcript.open_questions())
         self._reading: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
 
@@ -84,13 +93,14 @@ class Runner:
         try:
             async with aclosing(batches):
                 async for batch in batches:
-                    if self._ending is not None:
-                        return
+                    if self._ending is not None or self.controls.cancelled.is_set():
+                        break
                     if batch.events:
                         events = joined(batch.events)
                         for event in events:
                             self.transcript.apply(event)
                         await self._log.append(self.run, events, batch.mark)
+                        self._tell_questions()
                     if batch.end is not None:
                         await self._end(batch.end)
             if self._ending is None:
@@ -102,6 +112,12 @@ class Runner:
         except Exception as error:
             log.exception("run %s failed inside the server", self.run)
             await self._end(_failed(failure("error", details=f"{type(error).__name__}: {error}")))
+
+    def _tell_questions(self) -> None:
+        waiting = len(self.transcript.open_questions())
+        if waiting != self._open:
+            self._open = waiting
+            self._asked(self.session, waiting)
 
     async def _end(self, end: RunEnd) -> None:
         if self._ending is None:
@@ -119,6 +135,7 @@ class Runner:
             usage=end.usage,
             failure=end.failure,
             context=end.context,
+            granted=self.transcript.granted(),
             model=end.model,
             provider=end.provider,
         )

@@ -1,10 +1,9 @@
-"""Runs: the only way in. Start, cancel, follow."""
+"""Runs: the only way in. Start, stop, steer, follow."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -12,28 +11,22 @@ from propylon import ids
 from propylon.errors import Busy, Invalid, NotFound
 from propylon.runlog.base import Position, Reader, RunLog
 from propylon.runs import prompt
+from propylon.runs.claim import Claimed, Send, claim
 from propylon.runs.supervisor import Supervisor
-from propylon.runtimes.base import Context, Rows, RunInput
+from propylon.runtimes.base import NOT_LISTENING, Context, Permissions, Rows, RunInput, Steer
 from propylon.sessions.changes import Changes
-from propylon.sessions.service import Sessions, found, resolved_workspace
+from propylon.sessions.service import Sessions
 from propylon.store import contexts
 from propylon.store import runs as run_rows
-from propylon.store import sessions as session_rows
 from propylon.store.engine import Database
-from propylon.store.records import Again, Run, Session, Started
+from propylon.store.records import Again, Run
 from propylon.store.records import Busy as SessionBusy
 
+INTERRUPTS = 3
+"""How often a run that was started meanwhile is stopped too."""
 
-@dataclass(frozen=True, kw_only=True)
-class Send:
-    """A person's message. What is None is as the session has it; `key` makes the same send, any number of times, one run."""
-
-    session: str
-    text: str
-    workspace: str | None = None
-    model: str | None = None
-    provider: str | None = None
-    key: str | None = None
+Claim = Callable[[Connection, str], Claimed | None]
+"""Takes a session for the run with this id, inside a transaction; None: there is nothing to run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +38,14 @@ class Accepted:
     title: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Steered:
+    """`refused` is "" or a code: not_running, unsupported, not_listening, agent_lacks_steer."""
+
+    run: str
+    refused: str = ""
+
+
 class Runs:
     def __init__(self, database: Database, runlog: RunLog, supervisor: Supervisor, sessions: Sessions, changes: Changes) -> None:
         self._database = database
@@ -54,23 +55,56 @@ class Runs:
         self._changes = changes
 
     async def start(self, send: Send) -> Accepted:
-        """Store the message and start its run. Raises Invalid, NotFound, and Busy while another run is live in the session."""
+        """Store the message and start its run.
+
+        Raises Invalid, NotFound, Changed (an edit of what has changed), and Busy while another run is live in the session.
+        """
         if not send.text.strip():
             raise Invalid("message: nothing was written")
+        accepted = await self.start_claimed(lambda connection, run: claim(connection, send, run))
+        assert accepted is not None
+        return accepted
+
+    async def start_claimed(self, take: Claim) -> Accepted | None:
+        """Start what `take` takes in its transaction; None when it takes nothing. Raises as `start`."""
         run = ids.run_id()
-        claimed = await self._database.write(lambda connection: _claim(connection, send, run))
-        if isinstance(claimed.answer, Again):
-            return _as_accepted(await self._run(claimed.answer.run_id), claimed.session.title)
-        if isinstance(claimed.answer, SessionBusy):
-            raise Busy(claimed.answer.active_run)
-        started = claimed.answer
-        self._supervisor.spawn(self._input(started, send.text, claimed.workspace))
-        self._changes.tell("run_started", send.session, active_stream_id=run)
-        return _as_accepted(started.run, started.session.title)
+        claimed = await self._database.write(lambda connection: take(connection, run))
+        if claimed is None:
+            return None
+        answer = claimed.answer
+        if isinstance(answer, Again):
+            return _as_accepted(await self._run(answer.run_id), claimed.session.title)
+        if isinstance(answer, SessionBusy):
+            raise Busy(answer.active_run)
+        self._supervisor.spawn(self._input(claimed, answer.run))
+        self._changes.tell("run_started", answer.session.id, active_stream_id=run)
+        return _as_accepted(answer.run, answer.session.title)
+
+    async def interrupt(self, send: Send) -> Accepted:
+        """Stop what is live in the session and start this message. Raises as `start`."""
+        for _ in range(INTERRUPTS):
+            try:
+                return await self.start(send)
+            except Busy as busy:
+                await self._supervisor.cancel(busy.active_run)
+        return await self.start(send)
 
     async def cancel(self, run: str) -> bool:
         """True if the run was live and is now stopped."""
         return await self._supervisor.cancel(run)
+
+    async def steer(self, session: str, text: str, word: str) -> Steered:
+        """Say something to the agent at work, which hears it with its next tool result. Raises NotFound and Invalid."""
+        if not text.strip():
+            raise Invalid("text: nothing was written")
+        run = (await self._sessions.get(session)).active_run
+        if run is None:
+            return Steered(run="", refused="not_running")
+        if not self._supervisor.capabilities.steer:
+            return Steered(run=run, refused="unsupported")
+        refused = await self._supervisor.tell(run, Steer(id=word, text=text.strip()))
+        known = {"": "", NOT_LISTENING: "not_listening", "not running": "not_running"}
+        return Steered(run=run, refused=known.get(refused, "agent_lacks_steer"))
 
     async def follow(self, run: str, after: int | None) -> Reader:
         """A reader of the run's events. Raises NotFound."""
@@ -86,8 +120,8 @@ class Runs:
 
     async def tool_text(self, session: str, tid: str, part: str) -> str:
         """A tool's result or argument in full. Raises NotFound."""
-        live = (await self._sessions.get(session)).active_run
-        text = self._supervisor.tool_text(live, tid, part) if live else None
+        transcript = self._supervisor.transcript((await self._sessions.get(session)).active_run)
+        text = transcript.tool_text(tid, part) if transcript else None
         if text is None:
             text = await self._sessions.tool_text(session, tid, part)
         if text is None:
@@ -100,53 +134,26 @@ class Runs:
             raise NotFound("stream not found")
         return row
 
-    def _input(self, started: Started, text: str, workspace: Path) -> RunInput:
-        base = started.run.base_run
+    def _input(self, claimed: Claimed, run: Run) -> RunInput:
+        base, session = run.base_run, claimed.session
 
         async def load() -> Rows:
             return [] if base is None else await self._database.read(lambda connection: contexts.load_context(connection, base))
 
         return RunInput(
-            run=started.run.id,
-            session=started.session.id,
-            profile=started.session.profile,
-            workspace=workspace,
-            model=started.run.model,
-            provider=started.run.provider,
-            text=text,
-            note=prompt.workspace_note(workspace),
+            run=run.id,
+            session=session.id,
+            profile=session.profile,
+            workspace=claimed.workspace,
+            model=run.model,
+            provider=run.provider,
+            text=claimed.text,
+            note=prompt.workspace_note(claimed.workspace),
             context=Context(base=base, load=load),
+            personality=session.personality,
+            effort=session.reasoning_effort,
+            permissions=Permissions(yolo=session.yolo, granted=session.granted),
         )
-
-
-@dataclass(frozen=True)
-class _Claimed:
-    session: Session
-    workspace: Path
-    answer: Started | Again | SessionBusy
-
-
-def _claim(connection: Connection, send: Send, run: str) -> _Claimed:
-    """In one transaction: the session is taken, the message stored. A model that nobody named is left to the run."""
-    session = found(connection, send.session)
-    workspace = resolved_workspace(send.workspace, Path(session.workspace))
-    named = send.model is not None and send.model != session.model
-    model, provider = (send.model or "", send.provider or "") if named else (session.model, send.provider or session.provider)
-    message = {"message_id": ids.message_id(run, 0), "run_id": run, "role": "user", "content": send.text}
-    answer = run_rows.start_run(
-        connection,
-        send.session,
-        run,
-        [message],
-        at=time.time(),
-        idempotency_key=send.key,
-        model=model,
-        provider=provider,
-        runtime="hermes",
-    )
-    if isinstance(answer, Started) and (session.model, session.provider, session.workspace) != (model, provider, str(workspace)):
-        session_rows.change(connection, send.session, model=model, provider=provider, workspace=str(workspace))
-    return _Claimed(session, workspace, answer)
 
 
 def _as_accepted(run: Run, title: str) -> Accepted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -12,9 +13,9 @@ from sqlalchemy import Connection
 from propylon.events import Cancelled, Failed
 from propylon.runlog.base import RunLog
 from propylon.runs import history
-from propylon.runs.fold import Transcript
+from propylon.runs.fold import Row, Transcript
 from propylon.runs.runner import Outcome, Runner, failed_event, last_events
-from propylon.runtimes.base import Batch, Batches, Controls, RunInput, Runtime
+from propylon.runtimes.base import NOT_LISTENING, Batch, Batches, Capabilities, Command, Controls, RunInput, Runtime
 from propylon.runtimes.failures import Failure, failure
 from propylon.sessions.changes import Changes
 from propylon.store import messages as message_rows
@@ -28,6 +29,12 @@ ALL = 1 << 30
 """As many messages of the earlier context as there are."""
 
 REPLAY = 4096
+
+TELL_S = 5.0
+"""Seconds for a runtime to listen, and to answer."""
+
+Finished = Callable[[Run, Session, list[Row]], None]
+"""Told of a run whose outcome is stored: its row, its session after it, and the rows it made. Must not wait."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +50,32 @@ class Supervisor:
         self._runtime = runtime
         self._changes = changes
         self._live: dict[str, _Live] = {}
+        self._waiting: set[str] = set()
+        self.finished: list[Finished] = []
 
     @property
     def count(self) -> int:
         return len(self._live)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._runtime.capabilities
+
+    def waiting(self, session: str) -> bool:
+        """Whether a question to the person is open in the session."""
+        return session in self._waiting
+
+    def transcript(self, run: str | None) -> Transcript | None:
+        """What a live run has said so far."""
+        live = self._live.get(run) if run else None
+        return live.runner.transcript if live else None
+
+    async def tell(self, run: str, command: Command) -> str:
+        """Pass a command on to a live run; "" when it was taken, else why not."""
+        live = self._live.get(run)
+        if live is None or live.runner.ending:
+            return NOT_LISTENING
+        return await live.runner.controls.tell(command, TELL_S)
 
     def spawn(self, run: RunInput) -> None:
         controls = Controls()
@@ -62,11 +91,6 @@ class Supervisor:
         live.runner.controls.cancelled.set()
         await asyncio.wait({live.task})
         return True
-
-    def tool_text(self, run: str, tid: str, part: str) -> str | None:
-        """What a live run's tool was given or gave, in full."""
-        live = self._live.get(run)
-        return live.runner.transcript.tool_text(tid, part) if live else None
 
     async def drain(self) -> None:
         """Let go of all live runs without ending them."""
@@ -96,6 +120,8 @@ class Supervisor:
             after = records[-1].seq
         controls = Controls()
         runner = self._runner(run.id, run.session_id, transcript, controls)
+        if transcript.open_questions():
+            self._waiting.add(run.session_id)
         batches = self._runtime.resume(run.id, run.session_id, position.mark if position else 0, controls)
         self._launch(runner, batches if batches is not None else _nothing())
 
@@ -114,7 +140,14 @@ class Supervisor:
         await self._log.append(number, last_events(run.session_id, run.end_position or 0, run.usage, last))
 
     def _runner(self, run: str, session: str, transcript: Transcript, controls: Controls) -> Runner:
-        return Runner(run, session, runlog=self._log, store=self._store, transcript=transcript, controls=controls)
+        return Runner(run, session, runlog=self._log, store=self._store, asked=self._asked, transcript=transcript, controls=controls)
+
+    def _asked(self, session: str, waiting: int) -> None:
+        if waiting:
+            self._waiting.add(session)
+        else:
+            self._waiting.discard(session)
+        self._changes.tell("question", session, open=waiting)
 
     def _launch(self, runner: Runner, batches: Batches) -> None:
         task = asyncio.create_task(runner.execute(batches), name=f"run {runner.run}")
@@ -139,6 +172,7 @@ class Supervisor:
                 usage=outcome.usage,
                 failure=_as_dict(outcome.failure),
                 context=_context(connection, outcome),
+                granted=outcome.granted,
                 model=outcome.model or None,
                 provider=outcome.provider or None,
             )
@@ -147,7 +181,10 @@ class Supervisor:
         if stored is None:
             return None
         run, session = stored
+        self._waiting.discard(session.id)
         self._changes.tell("run_finished", session.id, status=run.status, stream_id=run.id)
+        for told in self.finished:
+            told(run, session, outcome.rows)
         return run.end_position
 
 

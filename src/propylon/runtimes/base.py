@@ -35,7 +35,7 @@ class Permissions:
     """What the agent may do in this session without asking: all (`yolo`), or what matches the pattern keys a person allowed before."""
 
     yolo: bool = False
-    granted: list[str] = field(default_factory=list)
+    granted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ Script = Callable[[RunInput, Controls], AsyncIterator[Batch]]
 class ScriptedRuntime:
     """Every run plays what `script` yields; without a RunEnd of its own the run completes."""
 
-    capabilities = Capabilities()
+    capabilities = Capabilities(approvals=True, clarify=True, steer=True)
 
     def __init__(self, script: Script) -> None:
         self._script = script

@@ -11,8 +11,12 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from propylon.runs.permissions import PermissionService
+from propylon.runs.questions import Questions
+from propylon.runs.queue import Queue
 from propylon.runs.service import Runs
 from propylon.sessions.changes import Changes
+from propylon.sessions.history import History
 from propylon.sessions.service import Sessions
 from propylon.store.records import Session
 
@@ -31,11 +35,17 @@ class AgentState(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Services:
     sessions: Sessions
+    history: History
     runs: Runs
+    questions: Questions
+    permissions: PermissionService
+    queue: Queue
     changes: Changes
     agent: Callable[[], AgentState]
     settled: Callable[[], Awaitable[None]]
     prepare: Callable[[Session], None]
+    personalities: Callable[[str], Awaitable[list[dict[str, str]]]]
+    servers: Callable[[str], Awaitable[list[dict[str, Any]]]]
     live_runs: Callable[[], int]
     started_at: float
     version: str

@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from propylon.errors import Busy, Changed, Invalid, NotFound
+from propylon.errors import Busy, Changed, Invalid, NotFound, Stale, Unavailable
 from propylon.web.deps import reply
-from propylon.web.schemas import BusyProblem, Problem
+from propylon.web.schemas import BusyProblem, ConflictProblem, Problem, StaleProblem
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +26,22 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 BUSY: dict[int | str, dict[str, Any]] = {409: {"model": BusyProblem, "description": "A run is live; join it"}}
 
 
+STALE: dict[int | str, dict[str, Any]] = {
+    409: {"model": StaleProblem, "description": "It was decided before"},
+    503: {"model": Problem, "description": "The agent could not be reached just now"},
+}
+
+CONFLICT: dict[int | str, dict[str, Any]] = {
+    409: {"model": ConflictProblem, "description": "A run is live, or the session has changed since"}
+}
+
+
 def install(app: FastAPI) -> None:
     app.add_exception_handler(Invalid, _invalid)
     app.add_exception_handler(NotFound, _not_found)
     app.add_exception_handler(Busy, _busy)
+    app.add_exception_handler(Stale, _stale)
+    app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(Changed, _changed)
     app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(HTTPException, _http)
@@ -52,6 +64,15 @@ async def _busy(request: Request, error: Exception) -> Response:
 async def _changed(request: Request, error: Exception) -> Response:
     assert isinstance(error, Changed)
     return reply({"error": str(error), "code": "changed", "revision": error.revision}, 409)
+
+
+async def _stale(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Stale)
+    return reply({"ok": False, "error": str(error), "code": "stale", "stale": True, "answer": error.answer}, 409)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    return reply({"error": str(error), "code": "unavailable"}, 503)
 
 
 async def _unfit(request: Request, error: Exception) -> Response:

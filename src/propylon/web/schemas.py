@@ -30,10 +30,93 @@ class ChatStart(Body):
     model_provider: str | None = Field(None, max_length=256)
     profile: str | None = Field(None, max_length=64)
     explicit_model_pick: bool | None = None
+    edit_message_id: str | None = Field(
+        None, max_length=80, description="A message of the person that this one replaces, with all after it"
+    )
+    revision: int | None = Field(None, description="The session's revision that the edit was made on")
 
 
 class ChatCancel(Body):
     stream_id: str = Field(min_length=1, max_length=64)
+
+
+class OfSession(Body):
+    session_id: str = Field(min_length=1, max_length=64)
+
+
+class ChatSteer(OfSession):
+    text: str = Field(max_length=TEXT_LIMIT)
+    word: str | None = Field(None, min_length=1, max_length=64, description="The same one again is the same word to the agent")
+
+
+class ApprovalResponse(OfSession):
+    choice: Literal["once", "session", "always", "deny"]
+    approval_id: str | None = Field(None, max_length=64, description="May be left out while only one is open")
+    reason: str | None = Field(None, max_length=2000, description="What the agent is told of a denial")
+
+
+class ClarifyResponse(OfSession):
+    clarify_id: str | None = Field(None, max_length=64)
+    response: str | None = Field(None, max_length=TEXT_LIMIT)
+    answer: str | None = Field(None, max_length=TEXT_LIMIT)
+    choice: str | None = Field(None, max_length=TEXT_LIMIT)
+
+
+class Revoke(OfSession):
+    pattern_key: str = Field(min_length=1, max_length=1000)
+
+
+class SetYolo(OfSession):
+    enabled: bool
+
+
+class QueueItem(OfSession):
+    id: str = Field(min_length=1, max_length=64)
+
+
+class QueueAdd(QueueItem):
+    message: str = Field(max_length=TEXT_LIMIT)
+    first: bool = False
+
+
+class QueueEdit(QueueItem):
+    message: str = Field(max_length=TEXT_LIMIT)
+
+
+class QueueMove(QueueItem):
+    before: str | None = Field(None, max_length=64)
+
+
+class SessionChange(Body):
+    session_id: str = Field(min_length=1, max_length=64)
+    revision: int | None = Field(None, description="The one this is based on; refused with 409 if the session is at another one by now")
+
+
+class Truncate(SessionChange):
+    keep_count: int | None = Field(None, ge=0, description="Rows that stay")
+    message_id: str | None = Field(None, max_length=128, description="The first row that does not stay")
+
+
+class BranchOff(SessionChange):
+    keep_count: int | None = Field(None, ge=0, description="Rows the new session begins with; all if absent")
+    message_id: str | None = Field(None, max_length=128, description="The last row the new session begins with")
+    title: str | None = Field(None, max_length=200)
+
+
+class Restore(SessionChange):
+    branch: str = Field(min_length=1, max_length=64)
+
+
+class Rename(SessionChange):
+    title: str = Field(max_length=2000)
+
+
+class Update(SessionChange):
+    workspace: str | None = Field(None, max_length=4096)
+    model: str | None = Field(None, max_length=256)
+    model_provider: str | None = Field(None, max_length=256)
+    personality: str | None = Field(None, max_length=256)
+    reasoning_effort: Literal["", "none", "minimal", "low", "medium", "high", "xhigh"] | None = None
 
 
 class Answer(BaseModel):
@@ -49,6 +132,11 @@ class Problem(Answer):
 
 class BusyProblem(Problem):
     active_stream_id: str
+
+
+class StaleProblem(Problem):
+    stale: Literal[True]
+    answer: dict[str, Any] | None
 
 
 class Health(Answer):
@@ -169,3 +257,102 @@ class Cancelled(Answer):
     ok: bool
     cancelled: bool
     stream_id: str
+
+
+class Steered(Answer):
+    accepted: bool
+    stream_id: str
+
+
+class Pending(Answer):
+    pending: dict[str, Any] | None
+    pending_count: int
+
+
+class ApprovalAnswered(Answer):
+    ok: bool
+    choice: str
+
+
+class ClarifyAnswered(Answer):
+    ok: bool
+    response: str
+
+
+class Granted(Answer):
+    ok: bool
+    granted: list[str]
+
+
+class Yolo(Answer):
+    yolo_enabled: bool
+
+
+class Queue(Answer):
+    queue: list[dict[str, Any]]
+    paused: bool
+
+
+class QueueChanged(Queue):
+    ok: bool
+    stream_id: str | None
+
+
+class Personalities(Answer):
+    personalities: list[dict[str, str]]
+
+
+class Servers(Answer):
+    servers: list[dict[str, Any]]
+
+
+class ChangedSession(Answer):
+    ok: bool
+    session: SessionDetail
+
+
+class RenamedSession(Answer):
+    ok: bool
+    session: SessionRow
+
+
+class Undone(Answer):
+    ok: bool
+    removed_count: int
+    removed_preview: str
+
+
+class ToRetry(Answer):
+    ok: bool
+    last_user_text: str
+    removed_count: int
+
+
+class BranchedOff(Answer):
+    ok: bool
+    session_id: str
+    title: str
+    parent_session_id: str
+
+
+class Branch(Answer):
+    id: str
+    parent: str | None
+    fork: int
+    created_at: float
+    reason: str
+    message_count: int
+    preview: str
+    active: bool
+
+
+class Branches(Answer):
+    branches: list[Branch]
+    revision: int
+
+
+class ConflictProblem(Problem):
+    """`code` is busy, with the live run, or changed, with the revision of now."""
+
+    active_stream_id: str | None = None
+    revision: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -10,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from propylon.events import Done
-from propylon.runs.service import Send
+from propylon.runs.claim import Send
+from propylon.runs.service import Accepted
 from propylon.web import schemas
 from propylon.web.bodies import JsonRoute
 from propylon.web.cursors import cursor
@@ -34,16 +36,39 @@ _STATES = {
 @router.post("/api/chat/start", response_model=schemas.ChatStarted, responses=BUSY)
 async def start(given: Given, body: schemas.ChatStart, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Response:
     """Store a message and start its run; answers before any model is asked. The same `Idempotency-Key` is the same run."""
-    accepted = await given.runs.start(
-        Send(
-            session=body.session_id,
-            text=body.message,
-            workspace=body.workspace,
-            model=body.model,
-            provider=body.model_provider,
-            key=idempotency_key,
-        )
+    return _started(await given.runs.start(_send(body, idempotency_key)))
+
+
+@router.post("/api/chat/interrupt", response_model=schemas.ChatStarted, responses=BUSY)
+async def interrupt(
+    given: Given, body: schemas.ChatStart, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
+) -> Response:
+    """Stop what is live in the session and start this message."""
+    return _started(await given.runs.interrupt(_send(body, idempotency_key)))
+
+
+@router.post("/api/chat/steer", response_model=schemas.Steered)
+async def steer(given: Given, body: schemas.ChatSteer) -> Response:
+    """Say something to the agent at work. Not accepted is no error: `fallback` says why, and the text is the client's to send later."""
+    steered = await given.runs.steer(body.session_id, body.text, body.word or secrets.token_hex(8))
+    refused = {"fallback": steered.refused} if steered.refused else {}
+    return reply({"accepted": not steered.refused, "stream_id": steered.run, **refused})
+
+
+def _send(body: schemas.ChatStart, key: str | None) -> Send:
+    return Send(
+        session=body.session_id,
+        text=body.message,
+        workspace=body.workspace,
+        model=body.model,
+        provider=body.model_provider,
+        key=key,
+        edit=body.edit_message_id,
+        revision=body.revision,
     )
+
+
+def _started(accepted: Accepted) -> Response:
     return reply(
         {
             "stream_id": accepted.run,
