@@ -82,7 +82,7 @@ def stop_keeps_what_was_shown(context: BrowserContext) -> None:
     page.get_by_role("button", name="Stop").click()
     state(page, "cancelled")
     expect(page.locator("[data-ending=stopped]")).to_be_visible()
-    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_visible()
 
 
 def a_draft_outlives_the_page(context: BrowserContext) -> None:
@@ -100,15 +100,161 @@ def a_refused_message_comes_back(context: BrowserContext) -> None:
     expect(page.get_by_label("Message", exact=True)).to_have_value("refuse me")
 
 
-def enter_while_working_keeps_the_text(context: BrowserContext) -> None:
+def enter_while_working_queues(context: BrowserContext) -> None:
+    page = opened(context)
+    send(page, "Work for a while")
+    state(page, "running")
+    send(page, "What can you do?")
+    expect(page.get_by_role("region", name="Queue")).to_contain_text("What can you do?")
+    expect(page.get_by_label("Message", exact=True)).to_have_value("")
+    expect(page.locator("[data-message=user]")).to_have_count(2, timeout=20_000)
+    state(page, "done")
+    expect(page.get_by_role("region", name="Queue")).to_have_count(0)
+
+
+def a_stop_pauses_the_queue(context: BrowserContext) -> None:
+    page = opened(context)
+    send(page, "Work for a while")
+    state(page, "running")
+    for text in ("first", "second"):
+        send(page, text)
+        expect(page.get_by_role("region", name="Queue")).to_contain_text(text)
+    page.keyboard.press("Escape")
+    state(page, "cancelled")
+    expect(page.get_by_role("region", name="Queue")).to_contain_text("nothing is sent by itself")
+    page.get_by_role("button", name="Move down").first.click()
+    expect(page.locator("[aria-label=Queue] li").first).to_contain_text("second")
+    page.get_by_role("button", name="Send now").click()
+    expect(page.locator("[data-message=user]").nth(1)).to_contain_text("second")
+
+
+def steering_is_said_and_what_was_not_heard_comes_next(context: BrowserContext) -> None:
+    page = opened(context)
+    send(page, "Just talk")
+    page.get_by_role("radio", name="Steer").check()
+    send(page, "In short, please")
+    expect(page.locator("[data-notice=steer]")).to_contain_text("In short, please")
+    expect(page.locator("[data-notice=steer_leftover]")).to_be_visible(timeout=30_000)
+    expect(page.locator("[data-message=user]").last).to_contain_text("In short, please", timeout=20_000)
+    state(page, "done")
+
+
+def refused_words_come_back(context: BrowserContext) -> None:
+    page = opened(context)
+    send(page, "Do not listen")
+    page.get_by_role("radio", name="Steer").check()
+    send(page, "Hurry")
+    expect(page.get_by_role("alert").filter(has_text="did not take it")).to_be_visible()
+    expect(page.get_by_label("Message", exact=True)).to_have_value("Hurry")
+
+
+def interrupting_starts_something_else(context: BrowserContext) -> None:
     page = opened(context)
     send(page, "Tell me a long story")
     state(page, "running")
-    send(page, "and another")
-    expect(page.get_by_text("Not sent: the agent is still working")).to_be_visible()
-    expect(page.get_by_label("Message", exact=True)).to_have_value("and another")
-    page.keyboard.press("Escape")
-    state(page, "cancelled")
+    page.get_by_role("radio", name="Interrupt").check()
+    send(page, "What can you do?")
+    expect(page.locator("[data-message=user]")).to_have_count(2)
+    state(page, "done")
+    expect(page.locator("[data-ending=stopped]")).to_have_count(1)
+    expect(page.locator("[data-message=assistant]").last).to_contain_text("Tell me what you want done")
+
+
+def asked(page: Page, text: str) -> None:
+    send(page, text)
+    expect(page.locator("[data-question]")).to_be_visible(timeout=20_000)
+
+
+def enter_never_allows(context: BrowserContext) -> None:
+    page = opened(context)
+    asked(page, "Ask for permission")
+    page.wait_for_timeout(1700)
+    expect(page.get_by_role("button", name="Deny", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    state(page, "done")
+    expect(page.locator("[data-decision=denied]")).to_be_visible()
+
+
+def typing_is_left_alone_by_a_question(context: BrowserContext) -> None:
+    page = opened(context)
+    send(page, "Ask for permission")
+    field = page.get_by_label("Message", exact=True)
+    field.press_sequentially("while I type this", delay=100)
+    expect(page.locator("[data-question]")).to_be_visible()
+    expect(field).to_be_focused()
+    expect(field).to_have_value("while I type this")
+
+
+def a_question_is_answered_in_another_tab(context: BrowserContext) -> None:
+    one = opened(context)
+    asked(one, "Ask for permission")
+    two = opened(context, one.url)
+    two.wait_for_timeout(700)
+    expect(two.locator("[data-question]")).to_be_visible()
+    expect(two).to_have_title(re.compile("^Waiting for you"))
+    two.get_by_role("button", name="Allow once").click()
+    for page in (one, two):
+        state(page, "done")
+        expect(page.locator("[data-question]")).to_have_count(0)
+        expect(page.locator("[data-decision=allowed]")).to_be_visible()
+
+
+def each_of_several_is_answered_by_itself(context: BrowserContext) -> None:
+    page = opened(context)
+    asked(page, "Ask several at once")
+    expect(page.get_by_text("1 of 3")).to_be_visible()
+    page.get_by_role("button", name="Next question").click()
+    expect(page.get_by_label("Command")).to_contain_text("rm -rf .cache")
+    page.wait_for_timeout(600)
+    page.get_by_role("button", name="Allow once").click()
+    expect(page.get_by_text("1 of 2")).to_be_visible()
+    page.get_by_role("button", name="Deny", exact=True).click()
+    page.get_by_role("button", name="Yes").click()
+    state(page, "done")
+    decisions = page.locator("[data-decision]").evaluate_all("all => all.map(one => one.dataset.decision)")
+    assert decisions == ["denied", "allowed", "answered"], decisions
+
+
+def a_late_answer_can_be_asked_for_again(context: BrowserContext) -> None:
+    page = opened(context)
+    asked(page, "Ask in a hurry")
+    state(page, "done")
+    page.get_by_role("button", name="Ask again").click()
+    expect(page.locator("[data-question]")).to_be_visible(timeout=15_000)
+
+
+def an_edit_replaces_and_undo_restores(context: BrowserContext) -> None:
+    page = opened(context)
+    send(page, "What can you do?")
+    state(page, "done")
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_label("Edit message").fill("Write a haiku")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("[data-message=assistant]").last).to_contain_text("I wrote the haiku", timeout=20_000)
+    expect(page.locator("[data-message=user]")).to_have_count(1)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("[data-message=user]").last).to_contain_text("What can you do?")
+
+
+def an_edit_of_what_changed_keeps_the_text(context: BrowserContext) -> None:
+    page = opened(context)
+    send(page, "What can you do?")
+    state(page, "done")
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_label("Edit message").fill("changed elsewhere")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_contain_text("changed elsewhere meanwhile")
+    expect(page.get_by_label("Edit message")).to_have_value("changed elsewhere")
+
+
+def a_branch_is_another_session(context: BrowserContext) -> None:
+    page = opened(context)
+    send(page, "What can you do?")
+    state(page, "done")
+    before = page.url
+    page.get_by_role("button", name="Branch from here").last.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("(branch)")
+    assert page.url != before
 
 
 def a_long_thread_pages_upward(context: BrowserContext) -> None:
@@ -176,7 +322,19 @@ CASES: list[Callable[[BrowserContext], None]] = [
     stop_keeps_what_was_shown,
     a_draft_outlives_the_page,
     a_refused_message_comes_back,
-    enter_while_working_keeps_the_text,
+    enter_while_working_queues,
+    a_stop_pauses_the_queue,
+    steering_is_said_and_what_was_not_heard_comes_next,
+    refused_words_come_back,
+    interrupting_starts_something_else,
+    enter_never_allows,
+    typing_is_left_alone_by_a_question,
+    a_question_is_answered_in_another_tab,
+    each_of_several_is_answered_by_itself,
+    a_late_answer_can_be_asked_for_again,
+    an_edit_replaces_and_undo_restores,
+    an_edit_of_what_changed_keeps_the_text,
+    a_branch_is_another_session,
     a_long_thread_pages_upward,
     reading_further_up_is_left_in_peace,
     large_results_are_fetched_whole,

@@ -1,7 +1,7 @@
 """Photographs of the built page over the mock server, in both themes and three widths.
 
     npm run build && npx vite preview --mode mock --port 4180 &
-    python e2e/look.py <folder for the pictures> [name of one scene]
+    python e2e/look.py <folder for the pictures> [beginning of names of scenes]
 
 Fails on any policy violation, console error, layout shift or finding of axe.
 """
@@ -20,7 +20,7 @@ BASE = os.environ.get("PAGE", "http://localhost:4180/any/prefix/")
 AXE = Path(__file__).parent.parent / "node_modules/axe-core/axe.min.js"
 SIZES = {1440: 900, 900: 800, 390: 844}
 SHIFT_LIMIT = 0.03
-# Steps folding away is the one movement that is meant.
+# Steps folding away, and what is opened by hand, is the one movement that is meant.
 FOLD_LIMIT = 0.2
 
 WATCH_SHIFTS = """
@@ -36,7 +36,7 @@ new PerformanceObserver((list) => {
 
 def send(page: Page, text: str) -> None:
     page.get_by_label("Message", exact=True).fill(text)
-    page.get_by_role("button", name="Send").click()
+    page.get_by_role("button", name="Send", exact=True).click()
 
 
 def finished(page: Page, state: str = "done") -> None:
@@ -122,6 +122,173 @@ def first_start(page: Page) -> None:
     page.wait_for_timeout(300)
 
 
+def asked(page: Page, text: str) -> None:
+    send(page, text)
+    expect(page.locator("[data-question]")).to_be_visible(timeout=20_000)
+    page.wait_for_timeout(1800)
+
+
+def approval(page: Page) -> None:
+    asked(page, "Ask for permission")
+
+
+def approval_long(page: Page) -> None:
+    asked(page, "Ask about a long command")
+
+
+def approval_hidden(page: Page) -> None:
+    asked(page, "Ask about something hidden")
+    page.get_by_role("button", name="Deny with a reason").click()
+    page.get_by_label("Reason for the denial").fill("Download it and read it first")
+
+
+def approval_failed(page: Page) -> None:
+    asked(page, "Ask for permission")
+    page.get_by_role("button", name="Deny with a reason").click()
+    page.get_by_label("Reason for the denial").fill("refuse me")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Your answer did not arrive")).to_be_visible()
+
+
+def approvals(page: Page) -> None:
+    asked(page, "Ask several at once")
+    expect(page.get_by_text("1 of 3")).to_be_visible()
+
+
+def denied_with_reason(page: Page) -> None:
+    asked(page, "Ask for permission")
+    page.get_by_role("button", name="Deny with a reason").click()
+    page.get_by_label("Reason for the denial").fill("Keep it, I still need it")
+    page.keyboard.press("Enter")
+    finished(page)
+
+
+def expired(page: Page) -> None:
+    asked(page, "Ask in a hurry")
+    finished(page)
+
+
+def clarify(page: Page) -> None:
+    asked(page, "Ask me which database")
+
+
+def clarify_free(page: Page) -> None:
+    asked(page, "Ask me anything")
+
+
+def queue(page: Page) -> None:
+    send(page, "Work for a while")
+    expect(page.locator("[data-run-state=running]")).to_be_visible()
+    for text in ("Then write the changelog", "And bump the version, but only if the tests pass on both machines", "Thank you"):
+        page.get_by_label("Message", exact=True).fill(text)
+        page.get_by_role("button", name="Queue").last.click()
+        expect(page.get_by_role("region", name="Queue")).to_contain_text(text)
+    page.get_by_label("Message", exact=True).fill("One more thing")
+
+
+def queue_paused(page: Page) -> None:
+    queue(page)
+    page.get_by_label("Message", exact=True).fill("")
+    page.get_by_role("button", name="Stop").click()
+    finished(page, "cancelled")
+    page.get_by_role("button", name="Edit").last.click()
+
+
+def steer(page: Page) -> None:
+    send(page, "Work for a while")
+    page.get_by_role("radio", name="Steer").check()
+    expect(page.locator("[data-tool-state=running]")).to_be_visible()
+    page.get_by_label("Message", exact=True).fill("Use pnpm instead")
+    page.keyboard.press("Enter") if page.viewport_size["width"] > 560 else page.get_by_role("button", name="Steer").last.click()
+    expect(page.get_by_text("Use pnpm instead")).to_be_visible()
+    page.wait_for_timeout(300)
+
+
+def steer_refused(page: Page) -> None:
+    send(page, "Do not listen")
+    page.get_by_role("radio", name="Steer").check()
+    page.get_by_label("Message", exact=True).fill("Hurry")
+    page.get_by_role("button", name="Steer").last.click()
+    expect(page.get_by_role("alert")).to_contain_text("did not take it")
+
+
+def subagents(page: Page) -> None:
+    send(page, "Delegate this")
+    expect(page.locator("[data-subagent=failed]")).to_be_visible(timeout=20_000)
+    page.wait_for_timeout(400)
+
+
+def subagents_done(page: Page) -> None:
+    send(page, "Delegate this")
+    finished(page)
+    page.get_by_role("button", name="Worked for").last.click()
+    page.locator("[data-subagent=completed] button").first.click()
+    page.wait_for_timeout(200)
+
+
+def editing(page: Page) -> None:
+    send(page, "What can you do?")
+    finished(page)
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_label("Edit message").fill("What can you do in this folder?\nBe brief.")
+
+
+def edited(page: Page) -> None:
+    editing(page)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_timeout(600)
+    finished(page)
+
+
+def menu(page: Page) -> None:
+    send(page, "What can you do?")
+    finished(page)
+    page.get_by_role("button", name="Session", exact=True).click()
+    page.wait_for_timeout(200)
+
+
+def context(page: Page) -> None:
+    send(page, "What can you do?")
+    finished(page)
+    page.get_by_role("button", name="Context").click()
+    page.wait_for_timeout(200)
+
+
+def versions(page: Page) -> None:
+    edited(page)
+    page.get_by_role("button", name="Session", exact=True).click()
+    page.get_by_role("menuitem", name="Undo last exchange").click()
+    page.wait_for_timeout(400)
+    page.get_by_role("button", name="Session", exact=True).click()
+    page.get_by_role("menuitem", name="Earlier versions").click()
+    expect(page.get_by_role("button", name="Restore").first).to_be_visible()
+    page.wait_for_timeout(300)
+
+
+def everything_asked(page: Page) -> None:
+    menu(page)
+    page.get_by_role("menuitem", name="Allow everything").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.wait_for_timeout(300)
+
+
+def everything(page: Page) -> None:
+    everything_asked(page)
+    page.get_by_role("button", name="Allow everything").last.click()
+    expect(page.get_by_role("button", name="Turn off")).to_be_visible()
+    send(page, "Ask for permission")
+    finished(page)
+
+
+def permissions(page: Page) -> None:
+    asked(page, "Ask for permission")
+    page.get_by_role("button", name="For this session").click()
+    finished(page)
+    page.get_by_role("button", name="Session", exact=True).click()
+    page.get_by_role("menuitem", name="Allowed commands").click()
+    page.wait_for_timeout(400)
+
+
 SCENES: dict[str, tuple[Callable[[Page], None], tuple[int, ...]]] = {
     "first-start": (first_start, (1440, 900, 390)),
     "streaming": (streaming, (1440, 390)),
@@ -137,6 +304,29 @@ SCENES: dict[str, tuple[Callable[[Page], None], tuple[int, ...]]] = {
     "drawer": (drawer, (900 - 1, 390)),
     "model-note": (model_note, (1440, 390)),
     "long": (long_thread, (1440,)),
+    "approval": (approval, (1440, 390)),
+    "approval-long": (approval_long, (1440, 390)),
+    "approval-hidden": (approval_hidden, (1440, 390)),
+    "approval-failed": (approval_failed, (1440, 390)),
+    "approvals": (approvals, (1440, 390)),
+    "approval-denied": (denied_with_reason, (1440, 390)),
+    "approval-expired": (expired, (1440, 390)),
+    "clarify": (clarify, (1440, 390)),
+    "clarify-free": (clarify_free, (1440, 390)),
+    "queue": (queue, (1440, 390)),
+    "queue-paused": (queue_paused, (1440, 390)),
+    "steer": (steer, (1440, 390)),
+    "steer-refused": (steer_refused, (1440, 390)),
+    "subagents": (subagents, (1440, 390)),
+    "subagents-done": (subagents_done, (1440, 390)),
+    "editing": (editing, (1440, 390)),
+    "edited": (edited, (1440, 390)),
+    "menu": (menu, (1440, 390)),
+    "context": (context, (1440, 390)),
+    "versions": (versions, (1440, 390)),
+    "everything-asked": (everything_asked, (1440, 390)),
+    "everything": (everything, (1440, 390)),
+    "permissions": (permissions, (1440, 390)),
 }
 
 
@@ -146,7 +336,7 @@ def main(folder: Path, only: str | None) -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
         for name, (play, widths) in SCENES.items():
-            if only and only != name:
+            if only and not name.startswith(only):
                 continue
             for theme in ("light", "dark"):
                 for width in widths:
@@ -159,6 +349,7 @@ def main(folder: Path, only: str | None) -> int:
                         device_scale_factor=1,
                     )
                     page = context.new_page()
+                    page.set_default_timeout(8_000)
                     page.on(
                         "console",
                         lambda m, w=where: problems.append(f"{w}: {m.text}") if m.type == "error" and "503" not in m.text else None,
@@ -167,10 +358,13 @@ def main(folder: Path, only: str | None) -> int:
                     page.add_init_script(WATCH_SHIFTS)
                     page.goto(BASE)
                     expect(page.locator("[data-connection=live]")).to_be_visible(timeout=10_000)
-                    play(page)
+                    try:
+                        play(page)
+                    except Exception as error:  # noqa: BLE001
+                        problems.append(f"{where}: {str(error)[:400]}")
                     page.screenshot(path=folder / f"{where}.png")
                     shifts = page.evaluate("window.shifts")
-                    if sum(value for value, _ in shifts) > (FOLD_LIMIT if name.startswith("tools-") else SHIFT_LIMIT):
+                    if sum(value for value, _ in shifts) > (FOLD_LIMIT if name.startswith(("tools-", "subagents")) else SHIFT_LIMIT):
                         problems.append(f"{where}: layout shift {shifts}")
                     page.evaluate(AXE.read_text())
                     for found in page.evaluate("axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations)"):

@@ -39,7 +39,7 @@ class ChatPage:
 
     async def say(self, text: str) -> None:
         await self.page.get_by_label("Message", exact=True).fill(text)
-        await self.page.get_by_role("button", name="Send").click()
+        await self.page.get_by_role("button", name="Send", exact=True).click()
 
     async def stop(self) -> None:
         await self.page.get_by_role("button", name="Stop").click()

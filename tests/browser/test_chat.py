@@ -53,7 +53,7 @@ async def test_a_message_on_its_way_survives_a_reload_and_is_sent_once(browser: 
     await chat.page.reload()
     await expect(chat.page.get_by_label("Message", exact=True)).to_have_value(script({"text": "sent once"}))
     await chat.page.unroute("**/api/chat/start")
-    await chat.page.get_by_role("button", name="Send").click()
+    await chat.page.get_by_role("button", name="Send", exact=True).click()
     await chat.answers("sent once")
     await expect(chat.conversation.locator("[data-message=user]")).to_have_count(1)
     await expect(chat.page.get_by_label("Message", exact=True)).to_have_value("")

@@ -14,10 +14,10 @@ const WAIT = "The agent is working";
 export function MessageActions({ id, text, className }: { id: string; text: string; className: string }) {
   const busy = useBusy();
   return (
-    <div className={className} role="toolbar" aria-label="Message">
+    <div className={className} role="toolbar" aria-label="Message actions">
       <IconButton
         icon={Pencil}
-        label={busy ? `Edit (${WAIT})` : "Edit and send again"}
+        label={busy ? `Edit (${WAIT})` : "Edit"}
         disabled={busy}
         onClick={() => beginEdit(id, text)}
       />
@@ -46,7 +46,7 @@ export function AnswerActions({ id, text, asked, failed, className }: AnswerActi
     if (problem !== null) toast(problem);
   };
   return (
-    <div className={className} role="toolbar" aria-label="Answer">
+    <div className={className} role="toolbar" aria-label="Answer actions">
       {text ? <CopyButton text={() => text} label="Copy answer" /> : null}
       {asked ? (
         <IconButton

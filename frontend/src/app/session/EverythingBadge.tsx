@@ -16,11 +16,11 @@ export function EverythingBadge() {
       type="button"
       className={styles.everything}
       onClick={() => void off()}
-      aria-label="Everything is allowed in this session. Turn off"
       title="The agent runs every command without asking. Click to turn this off."
     >
       <ShieldOff size={14} strokeWidth={2} aria-hidden />
       <span className={styles.long}>Everything allowed</span>
+      <span className={styles.short}>All allowed</span>
       <span className={styles.off}>Turn off</span>
     </button>
   );

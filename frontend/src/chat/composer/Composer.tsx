@@ -85,7 +85,13 @@ export function Composer({ workspace, onSend }: ComposerProps) {
             </button>
           ) : null}
           {running ? (
-            <button type="button" className={classes(styles.act, styles.stop)} onClick={stop} disabled={stopping}>
+            <button
+              type="button"
+              className={classes(styles.act, styles.stop)}
+              onClick={stop}
+              disabled={stopping}
+              title="Stop (Esc)"
+            >
               <Square size={14} strokeWidth={2} fill="currentColor" aria-hidden />
               <span className={ui.hidden}>Stop</span>
             </button>

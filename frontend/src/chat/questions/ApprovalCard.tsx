@@ -60,7 +60,7 @@ export function ApprovalCard({ session, question, asker, pager }: ApprovalCardPr
     <section ref={card} className={styles.card} aria-label="Permission" data-question={id}>
       <header className={styles.head}>
         <ShieldQuestion size={20} strokeWidth={1.75} aria-hidden />
-        <h2>{asker ? "A subagent asks to run this command" : "The agent asks to run this command"}</h2>
+        <h2>Run this command?</h2>
         {pager}
         {left === null ? (
           <span className={styles.left}>Waits for you</span>
@@ -69,7 +69,7 @@ export function ApprovalCard({ session, question, asker, pager }: ApprovalCardPr
         )}
       </header>
       <div className={styles.body}>
-        {asker ? <p className={styles.asker}>Its task: {asker}</p> : null}
+        {asker ? <p className={styles.asker}>Asked by the subagent with the task “{asker}”</p> : null}
         <CommandText text={command} seen={seen} onSeen={() => setSeen(true)} />
         {description ? (
           <p className={styles.why}>
@@ -135,7 +135,7 @@ export function ApprovalCard({ session, question, asker, pager }: ApprovalCardPr
           />
         ) : (
           <button type="button" className={styles.quiet} disabled={shut} onClick={() => setGiving(true)}>
-            Add a reason
+            Deny with a reason
           </button>
         )}
       </form>

@@ -20,3 +20,9 @@ export function spelledOut(text: string): Piece[] {
   if (at < text.length || pieces.length === 0) pieces.push({ text: text.slice(at), odd: false });
   return pieces;
 }
+
+/** The text with what would not be seen spelled out, for one line. */
+export const shownSafely = (text: string): string =>
+  spelledOut(text)
+    .map(({ text: piece }) => piece)
+    .join("");

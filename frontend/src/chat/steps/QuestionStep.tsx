@@ -16,6 +16,7 @@ import { exactTime } from "../../ui/format";
 import ui from "../../ui/ui.module.css";
 import { LastTurn } from "../last-turn";
 import { askAgain, type DecisionTone, decisionOf } from "../questions/decision";
+import { shownSafely } from "../questions/oddities";
 import { Output } from "./Output";
 import { StepLine } from "./StepLine";
 import styles from "./steps.module.css";
@@ -41,12 +42,12 @@ export const QuestionStep = memo(function QuestionStep({ question }: { question:
         id={`question ${question.id}`}
         icon={ICONS[tone]}
         verb={words}
-        object={asked.trim().split("\n", 1)[0] ?? ""}
+        object={shownSafely(asked.trim().split("\n", 1)[0] ?? "")}
         objectIsText={!approval}
         tone={tone === "open" ? "waiting" : tone === "missed" ? "failed" : undefined}
         {...(question.answer && question.answer.at > 0 ? { end: time(question.answer.at) } : {})}
       >
-        {() => <Details question={question} asked={asked} />}
+        {() => <Details question={question} asked={shownSafely(asked)} />}
       </StepLine>
       {tone === "missed" && last ? <AskAgain question={question} /> : null}
     </div>

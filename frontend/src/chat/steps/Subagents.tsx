@@ -1,6 +1,6 @@
 import { Bot, CircleAlert, CircleCheck, CircleSlash, LoaderCircle, type LucideIcon } from "lucide-react";
 import { memo, useState } from "react";
-import type { Subagent } from "../../api/types";
+import type { Subagent, SubagentTool } from "../../api/types";
 import { count, duration, plural } from "../../ui/format";
 import ui from "../../ui/ui.module.css";
 import { Markdown } from "../markdown/Markdown";
@@ -67,19 +67,26 @@ const SubagentStep = memo(function SubagentStep({ subagent }: { subagent: Subage
       >
         {() => <Details subagent={subagent} />}
       </StepLine>
-      {running && current ? <p className={styles.current}>{wordsOf(current.name, current.preview)}</p> : null}
+      <p className={styles.current}>
+        {running ? wordsOf(current) : firstWords(subagent.summary) || "Without a report"}
+      </p>
     </>
   );
 });
 
-function wordsOf(name: string, preview: string): React.ReactNode {
-  const { doing } = describe(name, {});
+function wordsOf(tool: SubagentTool | undefined): React.ReactNode {
+  if (tool === undefined) return "Starting";
   return (
     <>
-      {doing} {preview ? <code>{preview}</code> : null}
+      {describe(tool.name, {}).doing} {tool.preview ? <code>{tool.preview}</code> : null}
     </>
   );
 }
+
+const firstWords = (summary = ""): string =>
+  (summary.split("\n").find((line) => line.trim() !== "" && !line.startsWith("#")) ?? "")
+    .slice(0, 200)
+    .replace(/^[-*\s]+|[*_`]/g, "");
 
 function Details({ subagent }: { subagent: Subagent }) {
   const { goal, model, tools, tool_count, input_tokens = 0, output_tokens = 0, summary = "" } = subagent;

@@ -45,6 +45,7 @@ const WORDS: Record<string, Words> = {
   skill_view: ["read", "Reading skill", "Read skill", named("name")],
   skills_list: ["read", "Listing skills", "Listed skills", nothing],
   skill_manage: ["edit", "Editing skill", "Edited skill", named("name")],
+  clarify: ["other", "Asking you", "Asked you", nothing],
   delegate_task: ["agent", "Delegating", "Delegated", named("goal")],
   vision_analyze: ["image", "Looking at", "Looked at", named("image_url", "image")],
   image_generate: ["image", "Drawing", "Drew", named("prompt")],

@@ -129,7 +129,7 @@ function clarify(choices: string[]): Scenario {
   };
 }
 
-const REPORT = `### What I found
+const REPORT = `## What I found
 
 - The uploader retries **three times**, with 0.5, 1 and 2 seconds between
 - Two callers ignore its result: \`sync.py\` and \`cli.py\`
