@@ -6,6 +6,7 @@ PropylonError
 ├── NotFound          no such session or stream
 ├── Invalid           the request makes no sense; names the field
 ├── Busy              the session has a live run
+├── Changed           the session is not any more what the request is based on
 ├── Stale             the question is no longer open
 └── Unavailable       it cannot be done just now; the same again may succeed
 """

@@ -13,7 +13,10 @@ KEPT = 1024
 
 @dataclass(frozen=True)
 class Change:
-    """`version` counts from 1 over the server's life; `reason` is created, updated, run_started or run_finished."""
+    """`version` counts from 1 over the server's life.
+
+    `reason` is created, title, settings, history, run_started or run_finished, or what another part of the server tells of.
+    """
 
     version: int
     reason: str

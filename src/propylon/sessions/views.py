@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from propylon.store.records import Message, Run, Session
+from propylon.store.records import Branch, Message, Run, Session
 
 UNTITLED = "Untitled"
 
 
 def row(session: Session) -> dict[str, Any]:
-    """A session in a list. The three spellings of "a run is live" always agree."""
+    """A session in a list. The three spellings of "a run is live" always agree.
+
+    Whether its agent waits for an answer is not known here: `pending_question` is set where it is.
+    """
     live = session.active_run is not None
     return {
         "session_id": session.id,
@@ -33,6 +36,8 @@ def row(session: Session) -> dict[str, Any]:
         "active_stream_id": session.active_run,
         "is_streaming": live,
         "has_pending_user_message": live,
+        "pending_question": False,
+        "parent_session_id": session.parent_session,
         "is_cli_session": False,
         "read_only": False,
     }
@@ -47,6 +52,11 @@ def detail(
         "context_length": session.context_length,
         "threshold_tokens": session.threshold_tokens,
         "last_prompt_tokens": session.last_prompt_tokens,
+        "yolo_enabled": session.yolo,
+        "granted": list(session.granted),
+        "personality": session.personality,
+        "reasoning_effort": session.reasoning_effort,
+        "revision": session.revision,
         "pending_user_message": text,
         "pending_started_at": run.started_at if run else None,
         "pending_attachments": [],
@@ -59,3 +69,17 @@ def detail(
 
 def rows(messages: list[Message]) -> list[dict[str, Any]]:
     return [message.row() for message in messages]
+
+
+def branch(branch: Branch, preview: str, active: bool) -> dict[str, Any]:
+    """A way the conversation went. `preview` is the beginning of the first message of a person that is its own."""
+    return {
+        "id": branch.id,
+        "parent": branch.parent,
+        "fork": branch.fork,
+        "created_at": branch.created_at,
+        "reason": branch.reason,
+        "message_count": branch.message_count,
+        "preview": preview,
+        "active": active,
+    }

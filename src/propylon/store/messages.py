@@ -33,6 +33,7 @@ _start: sa.BindParameter[int] = bindparam("start")
 _end: sa.BindParameter[int] = bindparam("end")
 _here = sa.and_(_m.branch == _branch, _m.position >= _start, _m.position < _end)
 _newest_first = sa.select(*_columns).where(_here).order_by(_m.position.desc())
+_newest = _newest_first.limit(bindparam("size"))
 _visible = sa.select(_m.position).where(_here, _m.visible).order_by(_m.position.desc()).limit(bindparam("size"))
 _people = sa.select(sa.func.count()).where(_here, _m.visible, _m.role == "user")
 _last_of_person = sa.select(*_columns).where(_here, _m.visible, _m.role == "user").order_by(_m.position.desc()).limit(1)
@@ -118,32 +119,16 @@ def rows_between(connection: Connection, session_id: str, start: int, end: int) 
     return _between(connection, _path(connection, session_id, start, end), start)
 
 
-def tail_bounded(
-    connection: Connection,
-    session_id: str,
-    end: int,
-    *,
-    max_rows: int = 50,
-    max_bytes: int = 256 * 1024,
-) -> list[Message]:
-    """The last whole rows below `end` that fit into the bounds (bytes of JSON on the wire), oldest first.
+def tail_bounded(connection: Connection, branch: str, end: int, *, max_rows: int = 50, max_bytes: int = 256 * 1024) -> list[Message]:
+    """The last whole rows of the branch below `end` that fit into the bounds (bytes of JSON on the wire), oldest first.
 
     Empty if they would not hold the last exchange, that is the last user row and all that follows it.
     """
-    path = branches.path(connection, session_id, end=end, rows=max_rows + 1)
-    return _bounded(connection, path, max_rows, max_bytes)
-
-
-def bounded_of(connection: Connection, branch: str, end: int, *, max_rows: int = 50, max_bytes: int = 256 * 1024) -> list[Message]:
-    """The same of one branch, whether it is the active one of its session or not."""
-    return _bounded(connection, branches.path_of(connection, branch, end=end, rows=max_rows + 1), max_rows, max_bytes)
-
-
-def _bounded(connection: Connection, path: Sequence[branches.Segment], max_rows: int, max_bytes: int) -> list[Message]:
+    path = branches.path_of(connection, branch, end=end, rows=max_rows + 1)
     kept: list[Message] = []
     exchange = False
     size = 0
-    for found in _rows(connection, _newest_first.limit(max_rows + 1), path):
+    for found in _rows(connection, _newest, path, size=max_rows + 1):
         message = _message(found)
         size += len(_encode(message.row())) + 1
         if len(kept) == max_rows or size > max_bytes:
@@ -156,7 +141,7 @@ def _bounded(connection: Connection, path: Sequence[branches.Segment], max_rows:
 def tail_of(connection: Connection, branch: str, end: int) -> Message | None:
     """The last row below `end` of a branch's transcript."""
     path = branches.path_of(connection, branch, end=end, rows=1)
-    found = next(_rows(connection, _newest_first.limit(1), path), None)
+    found = next(_rows(connection, _newest, path, size=1), None)
     return None if found is None else _message(found)
 
 

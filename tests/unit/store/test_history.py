@@ -327,8 +327,8 @@ def test_a_run_belongs_to_the_branch_it_was_made_on(connection: Connection, new_
     now = history.cut(connection, session(connection, "s1"), 0, at=2.0, reason="clear", context_from=shown)
     turn(connection, "s1", "r1", "a", None)
     assert [run.branch for run in (runs.get_run(connection, name) for name in ("r0", "r1")) if run] == ["s1", now.branch]
-    assert [m.message_id for m in messages.bounded_of(connection, "s1", 2)] == ["r0.0", "r0.1"]
-    assert [m.message_id for m in messages.tail_bounded(connection, "s1", 2)] == ["r1.0", "r1.1"]
+    assert [m.message_id for m in messages.tail_bounded(connection, "s1", 2)] == ["r0.0", "r0.1"]
+    assert [m.message_id for m in messages.tail_bounded(connection, now.branch, 2)] == ["r1.0", "r1.1"]
 
 
 def test_a_branch_of_another_session_cannot_be_taken_up(connection: Connection, new_session: New) -> None:
