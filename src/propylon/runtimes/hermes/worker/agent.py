@@ -15,6 +15,7 @@ from . import clarify, gate, hermes, living, prompt
 from .callbacks import Turn
 from .context import Held, user_message
 from .demo import Endpoint
+from .memory import give_back
 from .outcome import Outcome, answered, of_exception, of_result, usage_of
 from .questions import Questions
 from .servers import Servers
@@ -24,6 +25,8 @@ from .titles import Titles
 
 INSIST_S = 1.0
 """Seconds after which a cancelled run that goes on is interrupted again: a command that was just allowed forgets the first time."""
+QUIET_S = 0.5
+"""Seconds without work after which memory is given back."""
 WORDS = 256
 """Words of steering whose ids are remembered."""
 
@@ -84,6 +87,7 @@ class Session:
         self._servers = Servers(hermes.connect_servers, hermes.servers)
         self._titles = Titles()
         self._database: Any = None
+        self._untold = ""
         self._demo: Endpoint | None = None
 
     # Controls, on the socket thread.
@@ -223,8 +227,15 @@ class Session:
                 self._servers.start()
         except Exception:
             log.exception("the agent cannot be imported; each run will say so")
+        used = False
         while True:
-            order = self._orders.get()
+            try:
+                order = self._orders.get(timeout=QUIET_S if used else None)
+            except queue.Empty:
+                used = False
+                give_back()
+                continue
+            used = True
             try:
                 if order.run is None:
                     self._prepare(order)
@@ -325,6 +336,9 @@ class Session:
 
     def _instruct(self, order: Order, turn: Turn, agent: Any) -> None:
         """Tell the agent what this turn wants of it, by the configuration as it is now."""
+        if self._untold:
+            turn.note("warn", self._untold)
+            self._untold = ""
         config = hermes.configuration()
         personality = prompt.named(order.personality, config) if order.personality else ""
         if order.personality and not personality:
@@ -348,8 +362,7 @@ class Session:
         if provider == hermes.DEMO and self._demo is None:
             self._demo = Endpoint()
             self._demo.start()
-        if self._database is None:
-            self._database = hermes.database()
+        database = self._agents_store()
         began = time.monotonic()
         agent = hermes.make(
             model,
@@ -357,12 +370,22 @@ class Session:
             session=self.session,
             callbacks={"status_callback": turn.status} if turn else {},
             demo_address=self._demo.address if self._demo else "",
-            session_db=self._database,
+            session_db=database,
         )
         living.tell_retries(agent, self._tell_status)
         log.info("agent constructed in %.0f ms: %s %s", (time.monotonic() - began) * 1e3, agent.provider, agent.model)
         self._made = Made(agent, wish, servers, hermes.counters(agent))
         return self._made
+
+    def _agents_store(self) -> Any:
+        """The agent's own store of sessions; None, and the next turn says so, where it cannot be opened: the agent can do without."""
+        if self._database is None:
+            try:
+                self._database = hermes.database()
+            except Exception as error:
+                log.exception("the agent's session store")
+                self._untold = f"The agent's own session store cannot be opened, so the agent goes on without it: {error}"
+        return self._database
 
     def _await_servers(self, turn: Turn) -> None:
         self._servers.wait(lambda text: turn.note("info", text), lambda: self._cancelled)

@@ -47,13 +47,22 @@ _FUNCTIONS: dict[str, tuple[str, ...]] = {
     "_fire_approval_hook": ("hook_name", "kwargs"),
     "register_gateway_notify": ("session_key", "cb"),
     "resolve_gateway_approval": ("session_key", "choice", "resolve_all", "reason"),
+    "load_permanent_allowlist": (),
     "enable_session_yolo": ("session_key",),
     "disable_session_yolo": ("session_key",),
     "is_interrupted": (),
 }
 """Functions of `tools.approval` that we replace or call, with their parameters."""
 
-_VALUES = ("_YOLO_MODE_FROZEN", "_session_approved", "_lock", "_approval_tool_call_id", "_approval_turn_id", "env_var_enabled")
+_VALUES = (
+    "_YOLO_MODE_FROZEN",
+    "_session_approved",
+    "_permanent_approved",
+    "_lock",
+    "_approval_tool_call_id",
+    "_approval_turn_id",
+    "env_var_enabled",
+)
 _ASKING = ("check_all_command_guards", "check_execute_code_guard", "_run_approval_gate", "request_elicitation_consent")
 """The agent's functions that decide; each must ask through the one that we replace."""
 
@@ -136,12 +145,14 @@ def open_desk(session: str, desk: Desk) -> None:
 
 
 def grant(session: str, keys: Sequence[str]) -> None:
-    """Allow exactly these patterns for the session, under every key that a thread of it may go by."""
+    """Allow exactly these patterns for the session, and for ever exactly those of the profile's configuration as it is now."""
     from tools import approval
 
     with approval._lock:
         approval._session_approved.clear()
         approval._session_approved[session] = set(keys)
+        approval._permanent_approved.clear()
+    approval.load_permanent_allowlist()
 
 
 def set_asking_off(session: str, on: bool) -> None:
