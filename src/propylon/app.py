@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,6 +15,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from propylon.runs import history as run_history
+from propylon.runs.claim import ChooseRuntime
 from propylon.runs.permissions import PermissionService
 from propylon.runs.questions import Questions
 from propylon.runs.queue import Queue
@@ -51,9 +52,10 @@ class AgentFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
-    """A runtime and what else the product asks of the agent behind it."""
+    """The runtimes by name, which one runs of a profile use now, and what else the product asks of the agent behind them."""
 
-    runtime: Runtime
+    runtimes: Mapping[str, Runtime]
+    choose: ChooseRuntime
     default_model: DefaultModel
     agent: Callable[[], AgentFacts]
     settled: Callable[[], Awaitable[None]]
@@ -75,12 +77,12 @@ def create_app(settings: Settings, state: State, backends: Backends | None = Non
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         backend = build(settings, state)
         changes = Changes()
-        supervisor = Supervisor(state.database, state.runlog, backend.runtime, changes)
+        supervisor = Supervisor(state.database, state.runlog, backend.runtimes, changes)
         defaults = Defaults(workspace=settings.workspace, model=settings.default_model)
         of_sessions = Sessions(state.database, changes, backend.default_model, defaults, supervisor.waiting)
-        runs = Runs(state.database, state.runlog, supervisor, of_sessions, changes)
+        runs = Runs(state.database, state.runlog, supervisor, of_sessions, changes, backend.choose)
         queue = Queue(state.database, runs, changes)
-        titles = Titles(state.database, backend.runtime, of_sessions)
+        titles = Titles(state.database, backend.runtimes, of_sessions)
         supervisor.finished += [queue.finished, titles.finished]
         app.state.services = Services(
             sessions=of_sessions,
@@ -151,7 +153,8 @@ def hermes(settings: Settings, state: State) -> Backend:
         await pool.close()
 
     return Backend(
-        runtime=runtime,
+        runtimes={"hermes": runtime},
+        choose=lambda profile: "hermes",
         default_model=runtime.default_model,
         agent=facts,
         settled=settled,
@@ -185,7 +188,8 @@ def scripted(script: Script) -> Backends:
 
     def build(settings: Settings, state: State) -> Backend:
         return Backend(
-            runtime=ScriptedRuntime(script),
+            runtimes={"scripted": ScriptedRuntime(script)},
+            choose=lambda profile: "scripted",
             default_model=default_model,
             agent=lambda: AgentFacts("ready", "scripted"),
             settled=nothing,

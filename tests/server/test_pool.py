@@ -56,6 +56,7 @@ async def turn(pool: Pool, folder: Path, session: str, text: str) -> str:
 
     run = RunInput(
         run=f"r{time.monotonic_ns()}",
+        branch="b",
         session=session,
         profile="default",
         workspace=folder,

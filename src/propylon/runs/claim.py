@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from propylon.store import history as past
 from propylon.store import runs as run_rows
 from propylon.store import sessions as session_rows
 from propylon.store.records import Again, Busy, Session, Started
+
+ChooseRuntime = Callable[[str], str]
+"""The name of the runtime that runs of a profile use now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,7 @@ class Claimed:
     answer: Started | Again | Busy
 
 
-def claim(connection: Connection, send: Send, run: str) -> Claimed:
+def claim(connection: Connection, send: Send, run: str, choose: ChooseRuntime) -> Claimed:
     """Take the session for this message. A model that nobody named is left to the run. Raises NotFound, Invalid, Changed."""
     session = found(connection, send.session)
     at = time.time()
@@ -66,7 +70,7 @@ def claim(connection: Connection, send: Send, run: str) -> Claimed:
         idempotency_key=send.key,
         model=model,
         provider=provider,
-        runtime="hermes",
+        runtime=choose(session.profile),
     )
     if isinstance(answer, Started) and (session.model, session.provider, session.workspace) != (model, provider, str(workspace)):
         session_rows.change(connection, send.session, model=model, provider=provider, workspace=str(workspace))

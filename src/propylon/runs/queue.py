@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from propylon.errors import Busy, Invalid, NotFound
-from propylon.runs.claim import Claimed, Send, claim
+from propylon.runs.claim import Send
 from propylon.runs.fold import Row
 from propylon.runs.service import Runs
 from propylon.sessions.changes import Changes
@@ -98,7 +98,7 @@ class Queue:
 
     async def send(self, session: str) -> Waiting:
         """Start the first message now. Raises NotFound, Busy while a run is live, Invalid when nothing waits."""
-        accepted = await self._runs.start_claimed(lambda connection, run: _take(connection, session, run))
+        accepted = await self._runs.start_taken(lambda connection: _take(connection, session))
         if accepted is None:
             raise Invalid("Nothing waits in this session")
         return await self._told(session, accepted.run)
@@ -126,7 +126,7 @@ class Queue:
 
     async def _advance(self, session: str) -> None:
         try:
-            accepted = await self._runs.start_claimed(lambda connection, run: _take(connection, session, run))
+            accepted = await self._runs.start_taken(lambda connection: _take(connection, session))
         except Busy:
             return  # a person was quicker; that run's end comes back here
         except Exception:
@@ -155,15 +155,13 @@ def _waiting(connection: Connection, session: str) -> Waiting:
     return Waiting(messages=messages, paused=bool(messages) and active is None)
 
 
-def _take(connection: Connection, session: str, run: str) -> Claimed | None:
-    """The first message becomes the run; while another one is live nothing is taken. Raises NotFound and Busy."""
+def _take(connection: Connection, session: str) -> Send | None:
+    """The first message, taken out; while a run is live nothing is. Raises NotFound and Busy."""
     active = found(connection, session).active_run
     if active is not None:
         raise Busy(active)
     first = queue_rows.take_first(connection, session)
-    if first is None:
-        return None
-    return claim(connection, Send(session=session, text=first.text, key=_key(first.id)), run)
+    return Send(session=session, text=first.text, key=_key(first.id)) if first else None
 
 
 def _key(number: str) -> str:

@@ -11,7 +11,7 @@ from propylon import ids
 from propylon.errors import Busy, Invalid, NotFound
 from propylon.runlog.base import Position, Reader, RunLog
 from propylon.runs import prompt
-from propylon.runs.claim import Claimed, Send, claim
+from propylon.runs.claim import ChooseRuntime, Claimed, Send, claim
 from propylon.runs.supervisor import Supervisor
 from propylon.runtimes.base import NOT_LISTENING, Context, Permissions, Rows, RunInput, Steer
 from propylon.sessions.changes import Changes
@@ -25,8 +25,8 @@ from propylon.store.records import Busy as SessionBusy
 INTERRUPTS = 3
 """How often a run that was started meanwhile is stopped too."""
 
-Claim = Callable[[Connection, str], Claimed | None]
-"""Takes a session for the run with this id, inside a transaction; None: there is nothing to run."""
+Take = Callable[[Connection], Send | None]
+"""What is to be sent, found inside the transaction that starts it; None: nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,16 @@ class Steered:
 
 
 class Runs:
-    def __init__(self, database: Database, runlog: RunLog, supervisor: Supervisor, sessions: Sessions, changes: Changes) -> None:
+    def __init__(
+        self,
+        database: Database,
+        runlog: RunLog,
+        supervisor: Supervisor,
+        sessions: Sessions,
+        changes: Changes,
+        choose: ChooseRuntime,
+    ) -> None:
+        self._choose = choose
         self._database = database
         self._log = runlog
         self._supervisor = supervisor
@@ -61,14 +70,19 @@ class Runs:
         """
         if not send.text.strip():
             raise Invalid("message: nothing was written")
-        accepted = await self.start_claimed(lambda connection, run: claim(connection, send, run))
+        accepted = await self.start_taken(lambda connection: send)
         assert accepted is not None
         return accepted
 
-    async def start_claimed(self, take: Claim) -> Accepted | None:
-        """Start what `take` takes in its transaction; None when it takes nothing. Raises as `start`."""
+    async def start_taken(self, take: Take) -> Accepted | None:
+        """Start what `take` finds, in one transaction; None when it finds nothing. Raises as `start`."""
         run = ids.run_id()
-        claimed = await self._database.write(lambda connection: take(connection, run))
+
+        def write(connection: Connection) -> Claimed | None:
+            send = take(connection)
+            return claim(connection, send, run, self._choose) if send else None
+
+        claimed = await self._database.write(write)
         if claimed is None:
             return None
         answer = claimed.answer
@@ -76,7 +90,7 @@ class Runs:
             return _as_accepted(await self._run(answer.run_id), claimed.session.title)
         if isinstance(answer, SessionBusy):
             raise Busy(answer.active_run)
-        self._supervisor.spawn(self._input(claimed, answer.run))
+        self._supervisor.spawn(answer.run.runtime, self._input(claimed, answer.run))
         self._changes.tell("run_started", answer.session.id, active_stream_id=run)
         return _as_accepted(answer.run, answer.session.title)
 
@@ -100,7 +114,7 @@ class Runs:
         run = (await self._sessions.get(session)).active_run
         if run is None:
             return Steered(run="", refused="not_running")
-        if not self._supervisor.capabilities.steer:
+        if not self._supervisor.can(run).steer:
             return Steered(run=run, refused="unsupported")
         refused = await self._supervisor.tell(run, Steer(id=word, text=text.strip()))
         known = {"": "", NOT_LISTENING: "not_listening", "not running": "not_running"}
@@ -143,6 +157,7 @@ class Runs:
         return RunInput(
             run=run.id,
             session=session.id,
+            branch=session.branch,
             profile=session.profile,
             workspace=claimed.workspace,
             model=run.model,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -40,14 +40,15 @@ Finished = Callable[[Run, Session, list[Row]], None]
 @dataclass(frozen=True)
 class _Live:
     runner: Runner
+    runtime: Runtime
     task: asyncio.Task[None]
 
 
 class Supervisor:
-    def __init__(self, database: Database, runlog: RunLog, runtime: Runtime, changes: Changes) -> None:
+    def __init__(self, database: Database, runlog: RunLog, runtimes: Mapping[str, Runtime], changes: Changes) -> None:
         self._database = database
         self._log = runlog
-        self._runtime = runtime
+        self._runtimes = runtimes
         self._changes = changes
         self._live: dict[str, _Live] = {}
         self._waiting: set[str] = set()
@@ -57,9 +58,10 @@ class Supervisor:
     def count(self) -> int:
         return len(self._live)
 
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._runtime.capabilities
+    def can(self, run: str) -> Capabilities:
+        """What the runtime of a live run can do; nothing when the run is not live."""
+        live = self._live.get(run)
+        return live.runtime.capabilities if live else Capabilities()
 
     def waiting(self, session: str) -> bool:
         """Whether a question to the person is open in the session."""
@@ -77,11 +79,13 @@ class Supervisor:
             return NOT_LISTENING
         return await live.runner.controls.tell(command, TELL_S)
 
-    def spawn(self, run: RunInput) -> None:
+    def spawn(self, name: str, run: RunInput) -> None:
+        """Start the run on the runtime of this name."""
+        runtime = self._runtimes[name]
         controls = Controls()
         self._log.begin(run.run)
         runner = self._runner(run.run, run.session, Transcript(run.run), controls)
-        self._launch(runner, self._runtime.run(run, controls))
+        self._launch(runner, runtime, runtime.run(run, controls))
 
     async def cancel(self, run: str) -> bool:
         """Stop the run; true if it was live. Its outcome is stored when this returns."""
@@ -122,8 +126,9 @@ class Supervisor:
         runner = self._runner(run.id, run.session_id, transcript, controls)
         if transcript.open_questions():
             self._waiting.add(run.session_id)
-        batches = self._runtime.resume(run.id, run.session_id, position.mark if position else 0, controls)
-        self._launch(runner, batches if batches is not None else _nothing())
+        runtime = self._runtimes[run.runtime]
+        batches = runtime.resume(run.id, run.session_id, position.mark if position else 0, controls)
+        self._launch(runner, runtime, batches if batches is not None else _nothing())
 
     async def _close_log(self, number: str) -> None:
         """The outcome is in the rows, its events are not: the server died between the two."""
@@ -149,9 +154,9 @@ class Supervisor:
             self._waiting.discard(session)
         self._changes.tell("question", session, open=waiting)
 
-    def _launch(self, runner: Runner, batches: Batches) -> None:
+    def _launch(self, runner: Runner, runtime: Runtime, batches: Batches) -> None:
         task = asyncio.create_task(runner.execute(batches), name=f"run {runner.run}")
-        self._live[runner.run] = _Live(runner, task)
+        self._live[runner.run] = _Live(runner, runtime, task)
         task.add_done_callback(lambda task: self._done(runner, task))
 
     def _done(self, runner: Runner, task: asyncio.Task[None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from propylon.runs.fold import Row
 from propylon.runtimes.base import Runtime
@@ -19,9 +20,9 @@ log = logging.getLogger(__name__)
 
 
 class Titles:
-    def __init__(self, database: Database, runtime: Runtime, sessions: Sessions) -> None:
+    def __init__(self, database: Database, runtimes: Mapping[str, Runtime], sessions: Sessions) -> None:
         self._database = database
-        self._runtime = runtime
+        self._runtimes = runtimes
         self._sessions = sessions
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -45,7 +46,7 @@ class Titles:
         try:
             at = run.first_position
             said = await self._database.read(lambda connection: message_rows.rows_between(connection, session, at, at + 1))
-            title = " ".join((await self._runtime.title(session, said[0].content if said else "", answer)).split())
+            title = " ".join((await self._runtimes[run.runtime].title(session, said[0].content if said else "", answer)).split())
             if title:
                 await self._sessions.set_agent_title(session, title)
         except Exception:

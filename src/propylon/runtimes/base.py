@@ -39,12 +39,26 @@ class Permissions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Attachment:
+    """A file that goes with the person's message; `size` in bytes."""
+
+    path: Path
+    name: str
+    mime: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunInput:
-    """A turn. "" for `model`, `provider`, `personality` or `effort` (of reasoning) means the profile's own; `note` goes to the model
-    beside the conversation and is never stored."""
+    """A turn in a `branch` of the session, which is another one after its past was changed.
+
+    "" for `model`, `provider`, `personality` or `effort` (of reasoning) means the profile's own; `note` goes to the model beside the
+    conversation and is never stored.
+    """
 
     run: str
     session: str
+    branch: str
     profile: str
     workspace: Path
     model: str
@@ -52,6 +66,7 @@ class RunInput:
     text: str
     note: str
     context: Context
+    attachments: tuple[Attachment, ...] = ()
     personality: str = ""
     effort: str = ""
     permissions: Permissions = field(default_factory=Permissions)
