@@ -106,6 +106,36 @@ async def test_b14_session_covers_this_session_and_no_other(server: ServerProces
         assert folders[3].exists()
 
 
+async def test_b14_always_is_kept_by_the_agent_for_every_session_of_the_profile(server: ServerProcess) -> None:
+    first, second = victims(server.workspace, "first", "second")
+    async with server.client() as client:
+        session, other = await new_session(client), await new_session(client)
+        await collected(client, await send(client, other, script({"text": "awake"})))
+        run = await send(client, session, remove(first))
+        question = await next_question(client, session, set())
+        assert question is not None
+        await respond(client, session, question["approval_id"], "always")
+        await collected(client, run)
+        assert "command_allowlist" in (server.home / "config.yaml").read_text()
+        before = server.workers()
+        await collected(client, await send(client, other, remove(second)))
+        assert not first.exists() and not second.exists()
+        assert server.workers() == before
+
+
+async def test_b14_silence_is_a_no(server: ServerProcess) -> None:
+    config = server.home / "config.yaml"
+    config.write_text(config.read_text().replace("approvals: {mode: manual}", "approvals: {mode: manual, timeout: 2}"))
+    (folder,) = victims(server.workspace, "kept")
+    async with server.client() as client:
+        session = await new_session(client)
+        found = await collected(client, await send(client, session, remove(folder)), after_seq=0)
+        asked = next(frame.data for frame in found if frame.event == "approval")
+        assert asked["expires_at"] - asked["requested_at"] == asked["timeout_seconds"] == 2
+        assert [(frame.data["by"], frame.data["choice"]) for frame in found if frame.event == "answered"] == [("timeout", "")]
+        assert found[-1].event == "stream_end" and folder.exists()
+
+
 async def test_b14_session_permission_outlives_the_worker_and_the_server(server: ServerProcess) -> None:
     first, second, third = victims(server.workspace, "first", "second", "third")
     async with server.client() as client:
@@ -279,7 +309,8 @@ async def test_b11_twenty_runs_over_three_profiles_and_six_workspaces_do_not_ble
             assert (await respond(client, session, question["approval_id"], "once" if allow else "deny")).status_code == 200
             found = await collected(client, run, after_seq=0)
             assert found[-1].event == "stream_end"
-            looked = [json.loads(frame.data["result"])["output"].split() for frame in found if frame.event == "tool_complete"][:3:2]
+            results = [frame.data["result"] for frame in found if frame.event == "tool_complete"]
+            looked = [json.loads(results[index])["output"].split() for index in (0, 2)]
             assert {line for lines in looked for line in lines} == {f"{homes[profile]}|{session}|{workspace}|{profile}"}
             assert mine.exists() is not allow
             detail = (await client.get("/api/session", params={"session_id": session})).json()["session"]

@@ -99,20 +99,6 @@ async def test_stop_while_the_agent_is_made(server: ServerProcess, after: float)
         assert text_of(again) == "this is"
 
 
-async def test_a_flagged_command_is_denied_in_words_and_does_not_run(server: ServerProcess) -> None:
-    victim = server.workspace / "victim"
-    victim.mkdir()
-    async with server.client() as client:
-        session = await new_session(client)
-        message = script({"tools": [["terminal", {"command": f"rm -rf {victim}"}]]}, {"text": "I was not allowed to."})
-        found = await collected(client, await send(client, session, message), after_seq=0)
-        assert victim.is_dir()
-        (notice,) = [frame.data for frame in found if frame.event == "status"]
-        assert notice["level"] == "warn" and "rm -rf" in notice["text"]
-        assert found[-1].event == "stream_end"
-        assert any(row.get("notices") for row in await rows(client, session))
-
-
 async def test_a_failing_provider_is_told_by_its_code(server: ServerProcess) -> None:
     async with server.client() as client:
         session = await new_session(client)
