@@ -32,6 +32,7 @@ def _is_interactive_cli(): return env_var_enabled("HERMES_INTERACTIVE")
 def _fire_approval_hook(hook_name, **kwargs): hooks.append((hook_name, kwargs))
 def register_gateway_notify(session_key, cb): registered[session_key] = cb
 def resolve_gateway_approval(session_key, choice, resolve_all=False, reason=None): resolved.append((session_key, choice))
+def load_permanent_allowlist(): _permanent_approved.update(configured)
 def enable_session_yolo(session_key): yolo.add(session_key)
 def disable_session_yolo(session_key): yolo.discard(session_key)
 def is_interrupted(): return False
@@ -42,6 +43,7 @@ def request_elicitation_consent(request): return _await_gateway_decision("s", No
 hooks, registered, resolved, yolo = [], {}, [], set()
 _YOLO_MODE_FROZEN = True
 _session_approved = {"other": {"old"}, "s": {"old"}}
+_permanent_approved, configured = {"taken back"}, {"kept"}
 """,
         module.__dict__,
     )
@@ -168,7 +170,7 @@ def test_the_agents_own_way_to_notify_refuses(approval: Any) -> None:
 
 def test_granted_is_exactly_what_is_given(approval: Any) -> None:
     gate.grant("s", ["a", "b"])
-    assert approval._session_approved == {"s": {"a", "b"}}
+    assert approval._session_approved == {"s": {"a", "b"}} and approval._permanent_approved == {"kept"}
     gate.grant("s", [])
     assert approval._session_approved == {"s": set()}
     gate.set_asking_off("s", True)
