@@ -41,6 +41,24 @@ class ChatPage:
         await self.page.get_by_label("Message", exact=True).fill(text)
         await self.page.get_by_role("button", name="Send", exact=True).click()
 
+    async def write(self, text: str) -> None:
+        """Write while the agent works; Enter does what is chosen for that."""
+        await self.page.get_by_label("Message", exact=True).fill(text)
+        await self.page.get_by_label("Message", exact=True).press("Enter")
+
+    async def menu(self, item: str) -> None:
+        await self.page.get_by_role("button", name="Session", exact=True).click()
+        await self.page.get_by_role("menuitem", name=item).click()
+
+    @property
+    def question(self) -> Any:
+        """What waits for the person, above the composer."""
+        return self.page.locator("[data-question]")
+
+    @property
+    def queue(self) -> Any:
+        return self.page.get_by_role("region", name="Queue")
+
     async def stop(self) -> None:
         await self.page.get_by_role("button", name="Stop").click()
 

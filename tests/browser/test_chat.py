@@ -6,7 +6,6 @@ import asyncio
 import re
 import signal
 
-import pytest
 from playwright.async_api import Browser, expect
 
 from browser.pages import ChatPage
@@ -117,35 +116,6 @@ async def test_the_page_goes_on_when_the_server_comes_back(browser: Browser, ser
     await chat.answers("word249")
     await chat.is_at_rest()
     assert re.findall(r"word\d+", await chat.answer.inner_text()) == words
-
-
-async def test_a_denied_command_is_said_in_words(browser: Browser, server: ServerProcess) -> None:
-    (server.workspace / "build").mkdir()
-    chat = await ChatPage.open(browser, server.base)
-    await chat.say(script({"tools": [["terminal", {"command": "rm -rf build"}]]}, {"text": "I was not allowed to."}))
-    await chat.answers("I was not allowed to.")
-    await chat.shows(re.compile("denied|refused|not allowed|was not run", re.IGNORECASE))
-    assert (server.workspace / "build").is_dir()
-    await chat.is_clean()
-
-
-async def test_a_failure_says_what_to_do(browser: Browser, server: ServerProcess) -> None:
-    chat = await ChatPage.open(browser, server.base)
-    await chat.say(script({"error": [401, {"message": "no such key", "type": "invalid_request_error"}]}))
-    await chat.shows("The provider refused the key")
-    await chat.shows("hermes model")
-    await chat.is_clean()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
-async def test_markdown_renders_under_the_strict_policy(browser: Browser, demo: ServerProcess, scheme: str, width: int) -> None:
-    chat = await ChatPage.open(browser, demo.base, viewport={"width": width, "height": 844}, color_scheme=scheme)
-    await chat.say("show me markdown")
-    await expect(chat.conversation.locator("table").first).to_be_visible(timeout=30_000)
-    await chat.is_at_rest()
-    await expect(chat.conversation.locator("pre").first).to_be_visible()
-    await chat.is_clean()
 
 
 async def test_text_of_the_model_is_never_markup(browser: Browser, server: ServerProcess) -> None:

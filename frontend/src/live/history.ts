@@ -11,7 +11,7 @@ import {
 } from "../api/endpoints";
 import type { Row } from "../api/types";
 import { uuid } from "../api/uuid";
-import { toast } from "../ui/toasts";
+import { type Toast, toast } from "../ui/toasts";
 import { begin } from "./sending";
 import { show, stop, whileOpen } from "./thread";
 import { useThread } from "./thread-store";
@@ -39,13 +39,14 @@ export async function replaceMessage(message: string, text: string): Promise<str
   unsure = { place, key };
   set({ rows: rows.slice(0, at), sending: text, sendProblem: null });
   try {
+    const left = await presentBranch(session);
     const started = await atRevision(session, rows, (revision) =>
       startRun(session, text, key, { edit_message_id: message, revision }),
     );
     unsure = null;
     if (signal.aborted) return null;
     begin(started, text);
-    toast("Replaced. The earlier version is kept.", { label: "Undo", run: () => void restorePrevious(session) });
+    toast("Replaced. The earlier version is kept.", back(session, left));
     return null;
   } catch (error) {
     if (signal.aborted) return null;
@@ -71,9 +72,10 @@ async function remove(failed: string, call: (session: string, revision: Revision
   const { sessionId: session, rows } = thread();
   if (session === null) return;
   try {
+    const left = await presentBranch(session);
     const said = await atRevision(session, rows, (revision) => call(session, revision));
     await reread(session);
-    toast(said, { label: "Undo", run: () => void restorePrevious(session) });
+    toast(said, back(session, left));
   } catch (error) {
     toast(await failure(error, failed));
   }
@@ -125,14 +127,14 @@ export async function restore(session: string, branch: string): Promise<boolean>
   }
 }
 
-async function restorePrevious(session: string): Promise<void> {
+/** The version that a change is about to leave; null where that cannot be told. */
+async function presentBranch(session: string): Promise<string | null> {
   const branches = await readBranches(session).catch(() => []);
-  const present = branches.find(({ active }) => active);
-  const earlier = branches.filter(({ active }) => !active).sort((a, b) => b.created_at - a.created_at);
-  const target = earlier.find(({ id }) => id === present?.parent) ?? earlier[0];
-  if (target === undefined) toast("The earlier version was not found.");
-  else await restore(session, target.id);
+  return branches.find(({ active }) => active)?.id ?? null;
 }
+
+const back = (session: string, branch: string | null): Toast["action"] =>
+  branch === null ? undefined : { label: "Undo", run: () => void restore(session, branch) };
 
 /** What was started instead must end before the earlier version can be back. */
 async function stopped(): Promise<void> {

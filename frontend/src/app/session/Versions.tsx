@@ -12,11 +12,11 @@ import ui from "../../ui/ui.module.css";
 import styles from "./session.module.css";
 
 const REASONS: Record<string, string> = {
-  edit: "Before a message was edited",
-  regenerate: "Before another answer",
-  undo: "Before an exchange was taken back",
-  clear: "Before it was cleared",
-  restore: "Before an earlier version came back",
+  edit: "Made by sending a message again",
+  undo: "Made by taking an exchange back",
+  retry: "Made by asking for another answer",
+  clear: "Made by clearing",
+  truncate: "Made by cutting",
 };
 
 /** What a conversation was before something of it was replaced or taken back. */
@@ -56,9 +56,9 @@ export default function Versions({ session, onClose }: { session: string; onClos
           {earlier.map((branch) => (
             <li key={branch.id} className={styles.version}>
               <div>
-                <p className={styles.preview}>{branch.preview || "Without a message"}</p>
+                <p className={styles.preview}>{branch.preview || "Nothing was said here"}</p>
                 <p className={styles.quiet}>
-                  {REASONS[branch.reason] ?? "An earlier version"} · {plural(branch.message_count, "message")} ·{" "}
+                  {REASONS[branch.reason] ?? "The first version"} · {plural(branch.message_count, "message")} ·{" "}
                   <time title={exactTime(branch.created_at)}>{ago(branch.created_at, serverNow())}</time>
                 </p>
               </div>

@@ -62,15 +62,13 @@ export function sessionRoutes(world: World): Routes {
       const asked = session(body.session_id);
       return { session: world.copy(asked, rowsOf(asked), `${asked.title} (copy)`) };
     },
-    "GET api/session/branches": (query) => ({
-      branches: world.versions.list(session(query.get("session_id")).session_id),
-    }),
+    "GET api/session/branches": (query) => {
+      const asked = session(query.get("session_id"));
+      return { branches: world.versions.list(asked.session_id, rowsOf(asked)) };
+    },
     "POST api/session/restore": (_, body) => {
-      const asked = session(body.session_id);
-      const rows = world.versions.rows(asked.session_id, body.branch ?? "");
-      if (rows === undefined) throw new Refusal(404, "There is no such version");
-      world.rewrite(asked, rows, "restore");
-      world.versions.drop(asked.session_id, body.branch ?? "");
+      if (!world.restore(session(body.session_id), body.branch ?? ""))
+        throw new Refusal(404, "There is no such version");
       return { ok: true };
     },
     "POST api/session/rename": (_, body) => {

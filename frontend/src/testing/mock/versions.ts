@@ -5,38 +5,52 @@ interface Version extends Branch {
   rows: Row[];
 }
 
-/** What a conversation was before something of it was replaced, by session. */
-export class Versions {
-  private readonly known = new Map<string, Version[]>();
+interface Present {
+  id: string;
+  reason: string;
+}
 
+/** The ways a conversation went, by session. */
+export class Versions {
+  private readonly left = new Map<string, Version[]>();
+  private readonly present = new Map<string, Present>();
+
+  /** The conversation goes another way; what it was is kept. */
   keep(session: string, rows: Row[], reason: string): void {
-    const message = rows.findLast((row) => row.role === "user");
-    const version: Version = {
-      id: randomUUID(),
+    const version = { ...this.branch(session, rows), active: false, rows: [...rows] };
+    this.left.set(session, [...(this.left.get(session) ?? []), version]);
+    this.present.set(session, { id: randomUUID(), reason });
+  }
+
+  /** Takes up what was left. */
+  restore(session: string, id: string, rows: Row[]): Row[] | undefined {
+    const found = this.left.get(session)?.find((version) => version.id === id);
+    if (found === undefined) return undefined;
+    this.keep(session, rows, "");
+    this.left.set(
+      session,
+      (this.left.get(session) ?? []).filter((version) => version.id !== id),
+    );
+    this.present.set(session, { id, reason: found.reason });
+    return found.rows;
+  }
+
+  list(session: string, rows: Row[]): Branch[] {
+    const left = (this.left.get(session) ?? []).map(({ rows: _, ...branch }) => branch);
+    return [...left, this.branch(session, rows)];
+  }
+
+  private branch(session: string, rows: Row[]): Branch {
+    const present = this.present.get(session) ?? { id: randomUUID(), reason: "" };
+    this.present.set(session, present);
+    return {
+      ...present,
       parent: null,
       fork: null,
       created_at: Date.now() / 1000,
-      reason,
       message_count: rows.length,
-      preview: message?.content ?? "",
-      active: false,
-      rows: [...rows],
+      preview: rows.findLast((row) => row.role === "user")?.content ?? "",
+      active: true,
     };
-    this.known.set(session, [...(this.known.get(session) ?? []), version]);
-  }
-
-  list(session: string): Branch[] {
-    return (this.known.get(session) ?? []).map(({ rows: _, ...branch }) => branch);
-  }
-
-  rows(session: string, id: string): Row[] | undefined {
-    return this.known.get(session)?.find((version) => version.id === id)?.rows;
-  }
-
-  drop(session: string, id: string): void {
-    this.known.set(
-      session,
-      (this.known.get(session) ?? []).filter((version) => version.id !== id),
-    );
   }
 }

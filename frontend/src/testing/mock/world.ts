@@ -45,6 +45,15 @@ export class World {
     this.tell("history", session);
   }
 
+  restore(session: SessionFacts, branch: string): boolean {
+    const rows = this.versions.restore(session.session_id, branch, this.rows.get(session.session_id) ?? []);
+    if (rows === undefined) return false;
+    this.rows.set(session.session_id, rows);
+    this.change(session, { message_count: rows.length });
+    this.tell("history", session);
+    return true;
+  }
+
   settle(session: SessionFacts, fields: Partial<SessionFacts>, reason: string): void {
     this.change(session, fields);
     this.tell(reason, session);
