@@ -75,3 +75,29 @@ it("keeps failures and warnings in sight, and counts the work", () => {
   expect(part.steps.map(mustStay)).toEqual([false, true, true]);
   expect(workOf(part.steps)).toEqual({ steps: 2, seconds: 5 });
 });
+
+it("puts a question under the step that asks, and keeps it in sight", () => {
+  const question = (id: string, tid: string) => ({
+    id,
+    kind: "approval" as const,
+    command: "rm",
+    description: "",
+    pattern_keys: [],
+    choices: [],
+    requested_at: 0,
+    expires_at: null,
+    smart_denied: false,
+    tid,
+    subagent: "",
+    answer: null,
+  });
+  const [part] = toParts([
+    assistant("1", { tool_calls: [call("a"), call("b")], questions: [question("q1", "a"), question("q2", "")] }),
+    tool("a"),
+    tool("b"),
+  ]);
+  if (part?.kind !== "steps") throw new Error("no steps");
+  expect(part.steps.map(({ key }) => key)).toEqual(["a", "question q1", "b", "question q2"]);
+  expect(part.steps.map(mustStay)).toEqual([false, true, false, true]);
+  expect(workOf(part.steps).steps).toBe(2);
+});

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { ago, duration, folderName, plural, size, wholeDuration } from "./format";
+import { ago, clock, count, duration, folderName, plural, size, wholeDuration } from "./format";
 
 it.each([
   [0, "0 s"],
@@ -28,4 +28,15 @@ it("tells how long ago up to a week, then the date", () => {
 it("has small words", () => {
   expect([plural(1, "step"), plural(9, "step")]).toEqual(["1 step", "9 steps"]);
   expect([folderName("/home/a/propylon/"), folderName("/"), folderName("")]).toEqual(["propylon/", "/", ""]);
+});
+
+it("shows clocks and counts", () => {
+  expect([clock(5), clock(65.9), clock(3725)]).toEqual(["0:05", "1:05", "1:02:05"]);
+  expect([count(12), count(1000), count(12_345), count(131_072), count(1_234_567)]).toEqual([
+    "12",
+    "1 k",
+    "12.3 k",
+    "131 k",
+    "1.2 M",
+  ]);
 });
