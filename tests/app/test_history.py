@@ -267,6 +267,21 @@ async def test_the_past_stays_while_a_run_is_live(serve: Serve, what: str) -> No
         await client.post("/api/chat/cancel", json={"stream_id": run})
 
 
+async def test_title_and_settings_are_changed_while_a_run_is_live(serve: Serve) -> None:
+    async def waiting(run: RunInput, controls: Controls) -> AsyncIterator[Batch]:
+        yield Batch(events=[Token(text="hm")])
+        await controls.cancelled.wait()
+
+    async with serve(waiting) as client:
+        session = await new_session(client)
+        run = await send(client, session, "one")
+        await changed(client, "rename", session, title="Mine")
+        await changed(client, "update", session, reasoning_effort="low")
+        await client.post("/api/chat/cancel", json={"stream_id": run})
+        after = await detail(client, session)
+        assert (after["title"], after["reasoning_effort"], after["active_stream_id"]) == ("Mine", "low", None)
+
+
 async def test_of_many_undos_of_the_same_one_is_made(serve: Serve) -> None:
     async with serve(HELLO) as client:
         session = await new_session(client)

@@ -109,7 +109,7 @@ def tail(connection: Connection, session_id: str, limit: int, before: int | None
         return Page([], 0, False)
     wanted = min(max(limit, 1), PAGE_ROWS)
     end = path[0].end
-    visible = [row.position for row in islice(_rows(connection, _visible, path, size=wanted), wanted)]
+    visible = [position for (position,) in islice(_rows(connection, _visible, path, size=wanted), wanted)]
     offset = max(visible[-1] if len(visible) == wanted else 0, end - PAGE_ROWS)
     return Page(_between(connection, path, offset), offset, offset > 0)
 
