@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from propylon.sessions import tool_calls
 from propylon.store.records import Branch, Message, Run, Session
 
 UNTITLED = "Untitled"
@@ -61,7 +62,7 @@ def detail(
         "pending_started_at": run.started_at if run else None,
         "pending_attachments": [],
         "messages": messages,
-        "tool_calls": [],
+        "tool_calls": tool_calls.in_short(messages, offset),
         "_messages_offset": offset,
         "_messages_truncated": truncated,
     }
