@@ -30,7 +30,10 @@ def shelf(place: Path, demo: Demo) -> Iterator[tuple[Template, Path]]:
         "broken": {"command": "/nonexistent/server", "args": []},
         "off": command | {"args": [str(SERVER)], "enabled": False},
     }
-    with template_of(place, "mcp", demo, settings={"more": f"mcp_servers: {json.dumps(servers)}"}, PYTHONPATH=packages) as template:
+    env = "TERMINAL_CWD=/\nHERMES_SESSION_KEY=stolen\nHERMES_CRON_SESSION=1\n"
+    with template_of(
+        place, "mcp", demo, env=env, settings={"more": f"mcp_servers: {json.dumps(servers)}"}, PYTHONPATH=packages
+    ) as template:
         assert template.ready["fork"], template.ready
         yield template, gate
 
@@ -65,6 +68,22 @@ def test_b5_servers_come_in_the_background(shelf: tuple[Template, Path], demo: D
     assert len(warnings) == 1 and "broken" in warnings[0]
     server.turn("r3", script({"text": "quiet"}), base="r2")
     assert not server.of("r3", "note"), "told once"
+
+
+def test_asking_for_servers_does_not_move_the_worker(shelf: tuple[Template, Path]) -> None:
+    template, gate = shelf
+    gate.write_text("come")
+    worker = template.fork()
+    server = worker.attach()
+    look = script({"tools": [["terminal", {"command": 'pwd; echo "key=$HERMES_SESSION_KEY"; rm -rf precious'}]]}, {"text": "ok"})
+    for base, run in ((None, "r1"), ("r1", "r2")):
+        assert server.ask(c="servers")["value"]
+        assert server.start(run, look, base=base)["ok"]
+        question = server.asked()
+        assert server.ask(c="servers")["value"] and server.ask(c="answer", q=question["q"], choice="once")["ok"]
+        server.end(run)
+        said = server.of(run, "result")[0]["r"]
+        assert str(worker.workspace) in said and f"key={worker.spec['session']}" in said
 
 
 @pytest.mark.parametrize(("choice", "wanted"), [("once", "accept"), ("deny", "decline")])

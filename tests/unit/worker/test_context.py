@@ -179,3 +179,12 @@ def test_nothing_is_shared_with_what_was_given() -> None:
     fixed = repaired(given_rows)
     fixed[0]["tool_calls"][0]["function"]["name"] = "changed"
     assert given_rows[0]["tool_calls"][0]["function"]["name"] == "terminal"
+
+
+def test_d_s29_rows_of_a_result_may_be_anything() -> None:
+    held = Held()
+    rows_of_agent: list[Any] = [user("a"), None, 7, "row", assistant("b") | {"tool_calls": None}, {"role": "tool"}]
+    keep, changed = held.advance("r1", rows_of_agent)
+    assert keep == 0 and changed == [user("a"), assistant("b"), {"role": "tool"}]
+    held.load("r1", [*changed, None])  # type: ignore[list-item]
+    assert [message["role"] for message in held.messages] == ["user", "assistant"]

@@ -118,11 +118,24 @@ def test_what_cannot_be_told_is_refused(approval: Any) -> None:
     assert approval.check_all_command_guards(REQUEST)["notify_failed"] is True
     assert approval._smart_approve("rm", "why") == "escalate"
 
+
+def test_where_a_question_comes_from_is_not_needed_to_ask_it(approval: Any) -> None:
+    gate.close()
+    said: list[dict[str, Any]] = []
+    here = desk(said)
+
     def lost(call: str, turn: str) -> tuple[str, str]:
         raise KeyError(call)
 
-    gate.open_desk("s", gate.Desk(questions, fail, lost))  # type: ignore[arg-type]
-    assert approval.check_all_command_guards(REQUEST)["notify_failed"] is True
+    gate.open_desk("s", gate.Desk(here.questions, here.tell, lost))
+    here.questions.allow(False)
+    thread = threading.Thread(target=approval.check_all_command_guards, args=[REQUEST])
+    thread.start()
+    while not said:
+        thread.join(0.001)
+    here.questions.close()
+    thread.join(5)
+    assert (said[0]["tid"], said[0]["sub"]) == ("", "")
 
 
 def test_every_way_of_asking_comes_to_the_desk_and_the_hooks_are_fired(approval: Any) -> None:

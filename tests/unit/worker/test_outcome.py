@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from propylon.runtimes.hermes.worker.outcome import of_exception, of_result, usage_of
+from propylon.runtimes.hermes.worker.outcome import answered, of_exception, of_result, usage_of
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,37 @@ def test_usage_is_the_turns_own() -> None:
         "output_tokens": 3,
         "context_length": 9,
     }
+
+
+def row(role: str, content: Any, **more: Any) -> dict[str, Any]:
+    return {"role": role, "content": content, **more}
+
+
+@pytest.mark.parametrize(
+    ("messages", "wanted"),
+    [
+        ([row("user", "old"), row("assistant", "an old answer"), row("user", "new")], False),
+        ([row("user", "old"), row("assistant", "an old answer"), row("user", "new"), row("assistant", "")], False),
+        ([row("user", "new"), row("assistant", None, tool_calls=None), row("tool", "x"), row("assistant", "said")], True),
+        ([row("user", "new"), row("assistant", "said"), row("user", "[System: go on]")], True),
+        ([row("user", "before\n\nnew"), row("assistant", [{"type": "text", "text": "said"}])], True),
+        ([row("user", "new"), row("assistant", [{"type": "text"}, "", None])], False),
+        ([None, 7, "row", ["role"], {}, {"role": "assistant"}, row("assistant", "said")], True),
+        ([], False),
+    ],
+)
+def test_d_s12_only_the_rows_of_this_turn_say_whether_it_was_answered(messages: list[Any], wanted: bool) -> None:
+    assert answered(messages, "new") is wanted
+
+
+def test_b33_a_turn_in_which_nothing_was_said_has_failed() -> None:
+    assert of_result({"completed": True, "final_response": " "}, spoke=False).kind == "empty_response_exhausted"
+    assert of_result({"completed": True, "final_response": "x"}, spoke=False).outcome == "completed"
+    assert of_result({}, spoke=True).outcome == "completed"
+
+
+@pytest.mark.parametrize("value", [None, 7, "x", [], {}, ["x"]])
+def test_d_s29_a_result_may_hold_anything(value: Any) -> None:
+    keys = ("turn_exit_reason", "error", "interrupted", "final_response", "compression_exhausted", "failed", "failure_reason", "partial")
+    for key in keys:
+        assert of_result({key: value}).outcome in ("completed", "interrupted", "failed")

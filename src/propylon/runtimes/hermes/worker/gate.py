@@ -227,7 +227,11 @@ def _ask(request: dict[str, Any], keys: list[str], surface: str) -> Answer:
 
     if _desk is None:
         raise RuntimeError(NOBODY)
-    tid, sub = _desk.place(approval._approval_tool_call_id.get(), approval._approval_turn_id.get())
+    try:
+        tid, sub = _desk.place(approval._approval_tool_call_id.get(), approval._approval_turn_id.get())
+    except Exception:
+        log.exception("where a question comes from is not known")
+        tid = sub = ""
     question = _desk.questions.approve(
         {
             "command": shortened(str(request.get("command") or ""), COMMAND_LIMIT),

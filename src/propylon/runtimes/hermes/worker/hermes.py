@@ -49,6 +49,7 @@ def load() -> str:
         for name in _MODULES:
             importlib.import_module(name)
     gate.close()
+    _read_environment_once()
     _forget_demo_windows()
     try:
         return importlib.metadata.version("hermes-agent")
@@ -66,6 +67,14 @@ def _own_environment() -> Iterator[None]:
     finally:
         os.environ.update(own)
         gate.set_environment()
+
+
+def _read_environment_once() -> None:
+    """Keep the agent from reading the profile's `.env` again: it overrides what this worker has set, on whatever thread, in mid run. A file
+    that has changed is a matter for another worker."""
+    from hermes_cli import env_loader
+
+    env_loader.load_hermes_dotenv = lambda **_: []
 
 
 def _forget_demo_windows() -> None:
@@ -214,8 +223,7 @@ def connect_servers() -> None:
     """Connect the configured MCP servers; returns when each has come or failed."""
     from tools.mcp_tool import discover_mcp_tools
 
-    with _own_environment():
-        discover_mcp_tools()
+    discover_mcp_tools()
 
 
 def servers() -> list[dict[str, Any]]:
