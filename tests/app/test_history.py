@@ -157,6 +157,19 @@ async def test_a_cut_in_the_middle_of_an_answer_tells_the_agent_what_was_shown(s
         assert len(told) == 6 and told[5].startswith("assistant [The person saw the answer end here")
 
 
+async def test_a_call_whose_result_was_cut_off_has_one_for_the_agent(serve: Serve) -> None:
+    agent = Agent()
+    async with serve(agent) as client:
+        session = await new_session(client)
+        await say(client, session, "one")
+        await changed(client, "truncate", session, keep_count=2)
+        await say(client, session, "two")
+        told = agent.told["two"]
+        assert told[:2] == ["user one", "assistant look one"]
+        assert told[2].startswith("tool [This call was interrupted") and told[3].startswith("assistant [")
+        assert len(told) == 4
+
+
 async def test_a_cut_of_nothing_changes_nothing(serve: Serve) -> None:
     async with serve(Agent()) as client:
         session = await new_session(client)

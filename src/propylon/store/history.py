@@ -203,8 +203,21 @@ def _shown_of(connection: Connection, session: Session, run: Run, shown: list[Me
         failure=None,
     )
     runs.add(connection, part)
-    contexts.store_context(connection, part.id, session.id, run.base_run, branches.ALL, context_from(said["content"], answer))
+    contexts.store_context(connection, part.id, session.id, run.base_run, branches.ALL, context_from(said["content"], _answered(answer)))
     return part.id
+
+
+def _answered(rows: list[Row]) -> list[Row]:
+    """The rows, and one for each call of the last that has its result behind the cut: no provider takes a call without a result."""
+    last = max((n for n, row in enumerate(rows) if row.get("tool_calls")), default=None)
+    if last is None:
+        return rows
+    known = {row.get("tool_call_id") for row in rows[last:]}
+    calls = [call for call in rows[last]["tool_calls"] if isinstance(call, dict) and call.get("id") not in known]
+    return rows + [
+        {"role": "tool", "tool_call_id": call.get("id"), "name": call.get("function", {}).get("name"), "content": "", "interrupted": True}
+        for call in calls
+    ]
 
 
 def _on(connection: Connection, session: Session, branch: Branch, last_message_at: float | None, at: float) -> Session:

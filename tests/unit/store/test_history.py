@@ -292,6 +292,30 @@ def test_a_cut_in_a_turn_keeps_what_was_shown_whole_and_is_no_live_run(connectio
     assert contexts.load_context(connection, "r2") == [{"first": True}, {"part": True}, {"more": True}]
 
 
+def test_only_calls_behind_whose_results_the_cut_is_are_answered(connection: Connection, new_session: New) -> None:
+    new_session("s1")
+    calls = [{"id": f"t{n}", "type": "function", "function": {"name": f"f{n}", "arguments": "{}"}} for n in range(3)]
+    runs.start_run(connection, "s1", "r1", [{"message_id": "r1.0", "role": "user", "content": "do"}], at=1.0)
+    rows = [
+        {"message_id": "r1.1", "role": "assistant", "content": "", "tool_calls": calls[:1]},
+        {"message_id": "r1.2", "role": "tool", "content": "0", "tool_call_id": "t0", "name": "f0"},
+        {"message_id": "r1.3", "role": "assistant", "content": "", "tool_calls": calls},
+        {"message_id": "r1.4", "role": "tool", "content": "0", "tool_call_id": "t0", "name": "f0"},
+        {"message_id": "r1.5", "role": "tool", "content": "1", "tool_call_id": "t1", "name": "f1"},
+        {"message_id": "r1.6", "role": "tool", "content": "2", "tool_call_id": "t2", "name": "f2"},
+    ]
+    runs.finish_run(connection, "r1", status="completed", rows=rows, ended_at=2.0)
+    added: list[list[str]] = []
+
+    def context_from(text: str, rows: list[dict[str, Any]]) -> Context:
+        added.append([row["name"] for row in rows if row.get("interrupted")])
+        return []
+
+    for position in (6, 5, 4, 3, 2, 1):
+        history.cut(connection, session(connection, "s1"), position, at=3.0, reason="x", context_from=context_from)
+    assert added == [["f2"], ["f1", "f2"], ["f0", "f1", "f2"], [], ["f0"], []]
+
+
 def test_a_message_is_edited_by_its_id(connection: Connection, new_session: New) -> None:
     new_session("s1")
     new_session("s2")
