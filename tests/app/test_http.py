@@ -83,7 +83,7 @@ async def test_the_status_of_an_unknown_stream_is_no_error(serve: Serve) -> None
         assert answer.json() == {"active": False, "stream_id": "nope", "replay_available": False}
 
 
-async def test_a_workspace_must_be_an_existing_directory(serve: Serve, tmp_path: Path) -> None:
+async def test_b54_a_workspace_must_be_an_existing_directory(serve: Serve, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     async with serve(HELLO) as client:

@@ -24,7 +24,7 @@ ANSWER = (
 )
 
 
-async def test_what_was_streamed_is_what_is_stored(serve: Serve) -> None:
+async def test_b21_b43_what_was_streamed_is_what_is_stored(serve: Serve) -> None:
     async with serve(saying(*ANSWER)) as client:
         session = await new_session(client)
         run = await send(client, session, "list the files")
@@ -322,7 +322,7 @@ async def test_usage_is_of_the_run_and_summed_in_the_session(serve: Serve) -> No
         assert (done["usage"]["input_tokens"], done["session"]["input_tokens"], done["session"]["output_tokens"]) == (10, 20, 6)
 
 
-async def test_large_payloads_are_cut_for_viewers_and_whole_on_demand(serve: Serve) -> None:
+async def test_b23_large_payloads_are_cut_for_viewers_and_whole_on_demand(serve: Serve) -> None:
     command, result = "é" * 50_000, "r" * 200_000
     events = (
         ToolStarted(tid="t1", name="terminal", args={"command": command, "n": 1}),

@@ -43,7 +43,7 @@ async def test_health_answers_when_the_agent_is_warm(server: ServerProcess) -> N
         assert (status["agent"]["state"], status["demo"], status["default_model"]) == ("ready", False, "fake-1")
 
 
-async def test_a_broken_agent_is_said_and_the_server_serves(folder: Path) -> None:
+async def test_b4_a_broken_agent_is_said_and_the_server_serves(folder: Path) -> None:
     server = ServerProcess(folder, HERMES_WEBUI_PYTHON="/nonexistent/python")
     try:
         await server.start()

@@ -21,7 +21,7 @@ def results(found: list[Frame]) -> list[str]:
     return [frame.data["result"] for frame in found if frame.event == "tool_complete"]
 
 
-async def test_two_sessions_with_their_own_homes_and_workspaces_do_not_bleed(server: ServerProcess, model: str) -> None:
+async def test_b10_two_sessions_with_their_own_homes_and_workspaces_do_not_bleed(server: ServerProcess, model: str) -> None:
     other = server.home / "profiles" / "other"
     write_config(other, model, "fake-2")
     places = [(server.home, server.workspace, "default"), (other, server.folder / "elsewhere", "other")]
@@ -87,7 +87,7 @@ def sleeping() -> list[int]:
 
 
 @pytest.mark.parametrize("after", [0.0, 0.05, 0.15])
-async def test_stop_while_the_agent_is_made(server: ServerProcess, after: float) -> None:
+async def test_b30_stop_while_the_agent_is_made(server: ServerProcess, after: float) -> None:
     async with server.client() as client:
         session = await new_session(client, profile="default", model="fake-2", model_provider="custom")
         run = await send(client, session, script({"text": "should not be said", "wait": 1}))
@@ -109,7 +109,7 @@ async def test_a_failing_provider_is_told_by_its_code(server: ServerProcess) -> 
         assert text_of(found) == "better now"
 
 
-async def test_a_changed_configuration_is_used_by_the_next_turn(server: ServerProcess, model: str) -> None:
+async def test_b28_a_changed_configuration_is_used_by_the_next_turn(server: ServerProcess, model: str) -> None:
     async with server.client() as client:
         session = await new_session(client)
         await collected(client, await send(client, session, script({"text": "x"})))

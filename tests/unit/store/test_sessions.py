@@ -20,7 +20,7 @@ def _ids(listing: sessions.Listing) -> list[str]:
     return [session.id for session in listing.sessions]
 
 
-def test_a_new_session_reads_back(connection: Connection) -> None:
+def test_b51_a_new_session_reads_back(connection: Connection) -> None:
     made = sessions.create(connection, "s1", at=5.5, profile="p", workspace="/w", model="m", provider="v")
     assert sessions.get(connection, "s1") == made
     assert (made.title, made.title_source, made.message_count, made.active_run, made.pinned) == ("", "none", 0, None, False)
