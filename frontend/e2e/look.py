@@ -247,6 +247,14 @@ def menu(page: Page) -> None:
     page.wait_for_timeout(200)
 
 
+def settings(page: Page) -> None:
+    menu(page)
+    page.get_by_role("menuitem", name="Manner and thinking").click()
+    page.wait_for_timeout(400)
+    page.get_by_label("Manner").last.select_option("teacher")
+    page.wait_for_timeout(200)
+
+
 def context(page: Page) -> None:
     send(page, "What can you do?")
     finished(page)
@@ -322,6 +330,7 @@ SCENES: dict[str, tuple[Callable[[Page], None], tuple[int, ...]]] = {
     "editing": (editing, (1440, 390)),
     "edited": (edited, (1440, 390)),
     "menu": (menu, (1440, 390)),
+    "settings": (settings, (1440, 390)),
     "context": (context, (1440, 390)),
     "versions": (versions, (1440, 390)),
     "everything-asked": (everything_asked, (1440, 390)),

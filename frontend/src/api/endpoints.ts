@@ -2,6 +2,7 @@ import { address, get, getText, post } from "./client";
 import type {
   Branch,
   Choice,
+  Personality,
   Queue,
   RunStarted,
   ServerStatus,
@@ -121,3 +122,10 @@ export const readToolPart = (session: string, tool: string, part: string) =>
   getText(address("api/tool-result", { session_id: session, tool_call_id: tool, part }));
 
 export const serverStatus = (signal?: AbortSignal) => get<ServerStatus>("api/status", signal);
+
+export const readPersonalities = async (session: string, signal?: AbortSignal) =>
+  (await get<{ personalities: Personality[] }>(address("api/personalities", { session_id: session }), signal))
+    .personalities;
+
+export const updateSession = (session: string, settings: { personality?: string; reasoning_effort?: string }) =>
+  post<unknown>("api/session/update", { session_id: session, ...settings });

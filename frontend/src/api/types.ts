@@ -221,6 +221,11 @@ export interface Queue {
   paused: boolean;
 }
 
+export interface Personality {
+  name: string;
+  description: string;
+}
+
 export interface Branch {
   id: string;
   parent: string | null;

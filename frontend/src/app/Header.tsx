@@ -55,20 +55,31 @@ export function Header({ title, model, cut, paneOpen, onTogglePane, waiting, onO
       <span className={styles.gap} />
       <EverythingBadge />
       <ContextMeter />
-      <Model {...model} />
-      <SessionMenu onRename={() => setRenaming(session)} onOpen={onOpen} />
+      <Model {...model} wide={session !== null} />
+      <SessionMenu
+        model={nameOf(model.model, model.model_provider === "demo")}
+        onRename={() => setRenaming(session)}
+        onOpen={onOpen}
+      />
     </header>
   );
 }
 
-function Model({ model, model_provider }: { model: string; model_provider: string }) {
+interface ModelProps {
+  model: string;
+  model_provider: string;
+  /** Shown only where there is room beside the other things of a session. */
+  wide: boolean;
+}
+
+function Model({ model, model_provider, wide }: ModelProps) {
   if (model === "") return null;
   const demo = model_provider === "demo";
   return (
     <>
       <button
         type="button"
-        className={styles.model}
+        className={classes(styles.model, wide && styles.wide)}
         popoverTarget="model-note"
         aria-label={`Model: ${nameOf(model, demo)}`}
       >

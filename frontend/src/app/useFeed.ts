@@ -1,5 +1,6 @@
 import { useEffect } from "react";
 import { useFeedLine } from "../live/page-connection";
+import { openQueue } from "../live/queue";
 import { followSessions } from "../live/session-feed";
 import { onSessionsChanged, refresh } from "../live/thread";
 import { useThread } from "../live/thread-store";
@@ -17,7 +18,9 @@ export function useFeed(): void {
       (line) => {
         if (line === "live" && lost) {
           void queries.invalidateQueries();
-          if (useThread.getState().live === null) void refresh();
+          const { live, sessionId } = useThread.getState();
+          if (live === null) void refresh();
+          void openQueue(sessionId);
         }
         lost = line === "reconnecting" || line === "offline" || (lost && line !== "live");
         useFeedLine.setState({ line });

@@ -14,7 +14,7 @@ const WAIT = "The agent is working";
 export function MessageActions({ id, text, className }: { id: string; text: string; className: string }) {
   const busy = useBusy();
   return (
-    <div className={className} role="toolbar" aria-label="Message actions">
+    <div className={className}>
       <IconButton
         icon={Pencil}
         label={busy ? `Edit (${WAIT})` : "Edit"}
@@ -46,7 +46,7 @@ export function AnswerActions({ id, text, asked, failed, className }: AnswerActi
     if (problem !== null) toast(problem);
   };
   return (
-    <div className={className} role="toolbar" aria-label="Answer actions">
+    <div className={className}>
       {text ? <CopyButton text={() => text} label="Copy answer" /> : null}
       {asked ? (
         <IconButton

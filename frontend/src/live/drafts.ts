@@ -32,6 +32,17 @@ export function giveBack(key: string, text: string): void {
   writeDraft(key, typed === "" || typed === text ? text : `${text}\n\n${typed}`);
 }
 
+/** A text arrived: it leaves the draft, and what was typed behind it stays. */
+export function takeAway(key: string, text: string): void {
+  const typed = readDraft(key).trimStart();
+  if (typed.startsWith(text)) writeDraft(key, typed.slice(text.length).trimStart());
+}
+
+/** A text did not arrive: it is in the draft, once. */
+export function keep(key: string, text: string): void {
+  if (!readDraft(key).trimStart().startsWith(text)) giveBack(key, text);
+}
+
 export function saveDrafts(): void {
   clearTimeout(timer);
   for (const [key, text] of unsaved) {

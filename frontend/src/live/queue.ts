@@ -3,7 +3,7 @@ import { sentence } from "../api/client";
 import { addToQueue, editQueued, moveQueued, readQueue, removeQueued, sendQueued } from "../api/endpoints";
 import type { Queue, Queued } from "../api/types";
 import { uuid } from "../api/uuid";
-import { giveBack } from "./drafts";
+import { giveBack, keep, takeAway } from "./drafts";
 
 export interface QueueState {
   readonly session: string | null;
@@ -38,16 +38,20 @@ function show(session: string, { queue: items, paused }: Queue): void {
 /** A text whose fate is unknown keeps its id, so that sent again it is the same message. */
 let unsure: { session: string; text: string; id: string } | null = null;
 
-/** True when the message waits or was sent. A text that could not be added is back in the field. */
+/** True when the message waits or was sent; only then it leaves the field. */
 export async function enqueue(session: string, text: string): Promise<boolean> {
   const known = unsure?.session === session && unsure.text === text ? unsure.id : uuid();
   unsure = { session, text, id: known };
-  const added = await act(session, "The message was not queued; it is back in the field.", () =>
+  const added = await act(session, "The message was not queued; it is still in the field.", () =>
     addToQueue(session, known, text),
   );
-  if (added) unsure = null;
-  else giveBack(session, text);
-  return added;
+  if (!added) {
+    keep(session, text);
+    return false;
+  }
+  unsure = null;
+  takeAway(session, text);
+  return true;
 }
 
 /** What the agent never heard of the words said to it becomes its next message. The id makes every page add the same one. */

@@ -1,5 +1,5 @@
 import { sentence } from "../api/client";
-import { renameSession, revokeGrant, setYolo } from "../api/endpoints";
+import { renameSession, revokeGrant, setYolo, updateSession } from "../api/endpoints";
 import { toast } from "../ui/toasts";
 import { useThread } from "./thread-store";
 
@@ -16,6 +16,13 @@ export const rename = (title: string): Promise<boolean> =>
   settle("The name was not changed.", async (session) => {
     await renameSession(session, title);
     return { title };
+  });
+
+/** How the agent speaks and how long it thinks, from its next run on. */
+export const update = (settings: { personality?: string; reasoning_effort?: string }): Promise<boolean> =>
+  settle("It was not changed.", async (session) => {
+    await updateSession(session, settings);
+    return settings;
   });
 
 async function settle(failed: string, call: (session: string) => Promise<object>): Promise<boolean> {

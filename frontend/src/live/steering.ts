@@ -1,7 +1,7 @@
 import { sentence } from "../api/client";
 import { steerRun } from "../api/endpoints";
 import { uuid } from "../api/uuid";
-import { giveBack } from "./drafts";
+import { keep, takeAway } from "./drafts";
 import { useThread } from "./thread-store";
 
 const REASONS: Record<string, string> = {
@@ -13,7 +13,7 @@ const REASONS: Record<string, string> = {
 
 let unsure: { session: string; text: string; word: string } | null = null;
 
-/** Says something to the agent at work. Refused or lost words are back in the field, with the reason. */
+/** Says something to the agent at work. They leave the field when it took them; else the reason is said. */
 export async function steer(text: string): Promise<void> {
   const { sessionId: session } = useThread.getState();
   if (session === null) return;
@@ -23,7 +23,8 @@ export async function steer(text: string): Promise<void> {
   try {
     const { accepted, fallback } = await steerRun(session, text, word);
     unsure = null;
-    if (!accepted) refuse(session, text, `The agent did not take it: ${reason(fallback)}.`);
+    if (accepted) takeAway(session, text);
+    else refuse(session, text, `The agent did not take it: ${reason(fallback)}.`);
   } catch (error) {
     refuse(session, text, `It was not said to the agent. ${sentence(error)}`);
   }
@@ -33,7 +34,7 @@ const reason = (fallback: string | undefined): string =>
   REASONS[fallback ?? ""] ?? (fallback?.includes(" ") ? fallback.replace(/\.$/, "") : "it does not listen just now");
 
 function refuse(session: string, text: string, problem: string): void {
-  giveBack(session, text);
+  keep(session, text);
   if (useThread.getState().sessionId === session)
-    useThread.setState({ sendProblem: `${problem} Your text is back in the field; you can queue it instead.` });
+    useThread.setState({ sendProblem: `${problem} Your text is still in the field; you can queue it instead.` });
 }

@@ -73,3 +73,5 @@ export const MenuItem = ({ icon: Icon, label, note, danger = false, disabled = f
 );
 
 export const MenuLine = () => <hr className={styles.line} />;
+
+export const MenuNote = ({ children }: { children: ReactNode }) => <p className={styles.words}>{children}</p>;

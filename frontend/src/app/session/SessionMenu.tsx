@@ -1,24 +1,37 @@
-import { Copy, Ellipsis, Eraser, History, Pencil, ShieldCheck, ShieldOff, Undo2 } from "lucide-react";
+import {
+  Copy,
+  Ellipsis,
+  Eraser,
+  History,
+  Pencil,
+  ShieldCheck,
+  ShieldOff,
+  SlidersHorizontal,
+  Undo2,
+} from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import { clearAll, duplicate, undoLast } from "../../live/history";
 import { allowEverything } from "../../live/settling";
 import { useThread } from "../../live/thread-store";
-import { Menu, MenuItem, MenuLine } from "../../ui/Menu";
+import { Menu, MenuItem, MenuLine, MenuNote } from "../../ui/Menu";
 import { toast } from "../../ui/toasts";
 
 const Versions = lazy(() => import("./Versions"));
 const Permissions = lazy(() => import("./Permissions"));
 const AllowEverything = lazy(() => import("./AllowEverything"));
 
-type Open = "versions" | "permissions" | "everything" | null;
+type Open = "settings" | "versions" | "permissions" | "everything" | null;
+
+const Settings = lazy(() => import("./Settings"));
 
 interface SessionMenuProps {
+  model: string;
   onRename: () => void;
   onOpen: (session: string) => void;
 }
 
 /** All that is done with a session as a whole. */
-export function SessionMenu({ onRename, onOpen }: SessionMenuProps) {
+export function SessionMenu({ model, onRename, onOpen }: SessionMenuProps) {
   const [open, setOpen] = useState<Open>(null);
   const session = useThread((state) => state.sessionId);
   const busy = useThread((state) => state.live !== null || state.sending !== null);
@@ -38,6 +51,7 @@ export function SessionMenu({ onRename, onOpen }: SessionMenuProps) {
       <Menu id="session-menu" label="Session" icon={Ellipsis}>
         <MenuItem icon={Pencil} label="Rename" onClick={onRename} />
         <MenuItem icon={Copy} label="Duplicate" onClick={() => void copy()} />
+        <MenuItem icon={SlidersHorizontal} label="Manner and thinking" onClick={() => setOpen("settings")} />
         <MenuLine />
         <MenuItem icon={Undo2} label="Undo last exchange" disabled={busy || empty} onClick={() => void undoLast()} />
         <MenuItem icon={Eraser} label="Clear" disabled={busy || empty} onClick={() => void clearAll()} />
@@ -58,8 +72,15 @@ export function SessionMenu({ onRename, onOpen }: SessionMenuProps) {
         ) : (
           <MenuItem icon={ShieldOff} label="Allow everything" danger onClick={() => setOpen("everything")} />
         )}
+        {model ? (
+          <>
+            <MenuLine />
+            <MenuNote>Model: {model}</MenuNote>
+          </>
+        ) : null}
       </Menu>
       <Suspense>
+        {open === "settings" ? <Settings session={session} onClose={close} /> : null}
         {open === "versions" ? <Versions session={session} onClose={close} /> : null}
         {open === "permissions" ? <Permissions onClose={close} /> : null}
         {open === "everything" ? <AllowEverything onClose={close} /> : null}

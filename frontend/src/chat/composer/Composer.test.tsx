@@ -52,7 +52,7 @@ it("has Stop where Send was while the agent works, and Enter queues", async () =
   fireEvent.keyDown(field, { key: "Enter" });
   expect(onSend).not.toHaveBeenCalled();
   await vi.waitFor(() => expect(sent(fetch)).toMatchObject([["api/queue/add", { session_id: "s1", message: "next" }]]));
-  expect(field).toHaveProperty("value", "");
+  await vi.waitFor(() => expect(field).toHaveProperty("value", ""));
 });
 
 it("gives the text back when it could not be queued, and queues it again as the same message", async () => {

@@ -40,7 +40,6 @@ export function Composer({ workspace, onSend }: ComposerProps) {
     const text = draft.trim();
     if (text === "" || sending) return;
     if (!running) return onSend(text);
-    writeDraft(session, "");
     void WHILE_BUSY[choice](session, text);
   };
   const onKeyDown = (event: KeyboardEvent) => {

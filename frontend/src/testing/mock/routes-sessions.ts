@@ -71,6 +71,17 @@ export function sessionRoutes(world: World): Routes {
         throw new Refusal(404, "There is no such version");
       return { ok: true };
     },
+    "GET api/personalities": () => ({
+      personalities: [
+        { name: "concise", description: "Short answers without ornament" },
+        { name: "teacher", description: "Explains each step as it goes" },
+      ],
+    }),
+    "POST api/session/update": (_, body) => {
+      const { session_id, ...settings } = body;
+      world.settle(session(session_id), settings, "settings");
+      return { ok: true };
+    },
     "POST api/session/rename": (_, body) => {
       const title = (body.title ?? "").trim();
       if (title.includes("refuse me")) throw new Refusal(503, "The server is restarting.");
