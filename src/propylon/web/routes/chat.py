@@ -87,7 +87,7 @@ async def stream(given: Given, request: Request, stream_id: StreamId) -> Respons
     reader = await given.runs.follow(stream_id, cursor(stream_id, request.query_params, request.headers))
 
     async def details(done: Done) -> dict[str, object]:
-        return await given.sessions.bounded_tail(done.session_id, done.end)
+        return await given.sessions.bounded_tail(done.session_id, done.end, stream_id)
 
     return EventStream(run_frames(stream_id, reader, details))
 
