@@ -86,11 +86,6 @@ def failure(page: Page) -> None:
     page.wait_for_timeout(200)
 
 
-def denied(page: Page) -> None:
-    send(page, "Delete the build folder")
-    finished(page)
-
-
 def stopped(page: Page) -> None:
     send(page, "Tell me a long story")
     page.wait_for_timeout(900)
@@ -306,7 +301,6 @@ SCENES: dict[str, tuple[Callable[[Page], None], tuple[int, ...]]] = {
     "tools-folded": (tools_folded, (1440, 900, 390)),
     "tools-open": (tools_open, (1440, 390)),
     "failure": (failure, (1440, 390)),
-    "denied": (denied, (1440, 390)),
     "stopped": (stopped, (1440,)),
     "refused": (refused, (1440, 390)),
     "drawer": (drawer, (900 - 1, 390)),

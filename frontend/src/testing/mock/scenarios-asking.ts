@@ -215,7 +215,7 @@ const talk = (): Scenario => ({
 export const ASKING: [words: string[], make: () => Scenario][] = [
   [["i did not see your"], () => permission()],
   [["ask in a hurry"], () => permission({ seconds: 6 })],
-  [["ask for permission"], () => permission()],
+  [["ask for permission", "delete"], () => permission()],
   [["ask about a long"], long],
   [["ask about something hidden"], hidden],
   [["ask several"], several],

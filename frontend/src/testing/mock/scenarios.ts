@@ -18,7 +18,6 @@ let calls = 0;
 const pieces = (text: string): string[] => text.match(/\s*\S+|\s+$/g) ?? [];
 export const say = (text: string, pause = 14): Events => pieces(text).map((piece) => [pause, "token", { text: piece }]);
 export const think = (text: string): Events => pieces(text).map((piece) => [18, "reasoning", { text: piece }]);
-const notice = (level: string, text: string): Events => [[60, "status", { text, level }]];
 export const END: Events = [
   [
     20,
@@ -72,7 +71,6 @@ const SCENARIOS: [words: string[], make: () => Scenario][] = [
   [["haiku"], haiku],
   [["fail"], failure],
   ...ASKING,
-  [["delete", "deny"], denied],
   [["quiet"], quiet],
   [["drop"], dropped],
   [["large"], large],
@@ -188,26 +186,6 @@ function failure(): Scenario {
             "httpx.ConnectError: [Errno 111] Connection refused\n  at POST https://provider.example/v1/chat/completions\n  attempt 3 of 3",
         },
       ],
-    ],
-  };
-}
-
-function denied(): Scenario {
-  return {
-    events: [
-      ...say("I would remove the build folder."),
-      ...use(
-        "terminal",
-        { command: "rm -rf build/" },
-        JSON.stringify({ output: "", exit_code: -1, error: "BLOCKED: the command needs approval" }),
-        { failed: true, ms: 80 },
-      ),
-      ...notice(
-        "warn",
-        "The command “rm -rf build/” was denied: deleting folders needs an approval, and this page cannot ask yet.",
-      ),
-      ...say("The command was denied, so the folder is still there. You can remove it yourself with `rm -rf build/`."),
-      ...END,
     ],
   };
 }
