@@ -67,7 +67,7 @@ def test_b14_a_denial_and_its_reason_reach_the_model(template: Template, demo: D
     server.end("r1")
     result = server.of("r1", "result")[0]
     assert (folder / "file").exists() and "BLOCKED" in result["r"] and "use the bin instead-5512" in result["r"]
-    assert any("use the bin instead-5512" in json.dumps(request["body"]["messages"]) for request in demo.requests() if request["body"])
+    assert any("use the bin instead-5512" in json.dumps(request["body"]) for request in demo.requests())
     told = server.of("r1", "answered")[0]
     assert (told["choice"], told["reason"], told["by"]) == ("deny", "use the bin instead-5512", "person")
 

@@ -186,3 +186,12 @@ def test_subagents_that_never_ended_are_ended(said: Said) -> None:
 def test_a_callback_that_fails_is_logged_and_swallowed(said: Said, caplog: pytest.LogCaptureFixture) -> None:
     said.turn.event("session:compress", {"compression_count": "many"})
     assert "callback event" in caplog.text and said.frames() == []
+
+
+def test_retries_are_told_each_time_and_not_again_when_they_are_let_go(said: Said) -> None:
+    for _ in range(2):
+        said.turn.retrying("⏳ Waiting 1.0s (attempt 2/3)")
+    said.turn.status("lifecycle", "⏳ Waiting 1.0s (attempt 2/3)")
+    said.turn.status("lifecycle", "❌ gave up")
+    said.turn.status("lifecycle", "❌ gave up")
+    assert [(frame["level"], frame["t"][0]) for frame in said.frames()] == [("info", "⏳"), ("info", "⏳"), ("error", "❌")]

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from propylon.runtimes.hermes.worker import servers as module
 from propylon.runtimes.hermes.worker.servers import Servers, stated
 
 GOOD = {"name": "good", "transport": "stdio", "tools": 2, "status": "connected", "connected": True}
@@ -34,20 +33,17 @@ def test_one_that_was_never_connected_has_failed() -> None:
     assert found["status"] == "failed" and "mcp" in found["error"]
 
 
-def test_a_run_waits_a_while_and_is_told_for_whom(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WAIT_S", 0.3)
+def test_a_run_waits_a_while_and_is_told_for_whom() -> None:
     come = threading.Event()
     known: list[dict[str, Any]] = [BAD | {"status": "connecting"}]
     servers = Servers(lambda: bool(come.wait(10)) and None, lambda: known)
     told: list[str] = []
-    servers.wait(told.append, lambda: False)
-    assert told == [], "nothing was begun"
+    assert servers.wait(5, told.append, lambda: False) < 1 and told == [], "nothing was begun"
     servers.start()
-    servers.wait(told.append, lambda: True)
-    assert told == [], "whoever stops does not wait"
-    servers.wait(told.append, lambda: False)
-    servers.wait(told.append, lambda: False)
-    assert told == ["Waiting for MCP servers: bad"], "and no run waits again"
+    assert servers.wait(5, told.append, lambda: True) < 1 and told == [], "whoever stops does not wait"
+    assert 0.3 <= servers.wait(0.3, told.append, lambda: False) < 2
+    assert told == ["Waiting for MCP servers: bad"]
+    assert servers.wait(-0.1, told.append, lambda: False) < 1 and len(told) == 1
     assert servers.arrived() == frozenset() and servers.failed() == []
     known[:] = [GOOD, BAD]
     come.set()
@@ -63,5 +59,5 @@ def test_a_fault_ends_the_waiting(caplog: pytest.LogCaptureFixture) -> None:
 
     servers = Servers(connect, list)
     servers.start()
-    servers.wait(lambda text: None, lambda: False)
+    servers.wait(5, lambda text: None, lambda: False)
     assert servers.status() == []

@@ -27,6 +27,8 @@ INSIST_S = 1.0
 """Seconds after which a cancelled run that goes on is interrupted again: a command that was just allowed forgets the first time."""
 QUIET_S = 0.5
 """Seconds without work after which memory is given back."""
+SERVERS_S = 4.0
+"""Seconds that runs, all together, wait for MCP servers that are still connecting."""
 WORDS = 256
 """Words of steering whose ids are remembered."""
 
@@ -85,6 +87,7 @@ class Session:
         self._unheard: list[str] = []
         self._questions = Questions(lambda frame: spool.add(frame, wait=False))
         self._servers = Servers(hermes.connect_servers, hermes.servers)
+        self._patience = SERVERS_S
         self._titles = Titles()
         self._database: Any = None
         self._untold = ""
@@ -252,7 +255,7 @@ class Session:
     def _prepare(self, order: Order) -> None:
         try:
             self._get_ready()
-            self._servers.wait(log.info, lambda: not self._orders.empty())
+            self._servers.wait(SERVERS_S, log.info, lambda: not self._orders.empty())
             if self._orders.empty():
                 self._agent_for(order.model, order.provider)
         except Exception:
@@ -325,7 +328,7 @@ class Session:
                 setattr(agent, name, callback)
             gate.grant(self.session, order.granted)
             self._apply_yolo()
-            agent.clear_interrupt()
+            living.forget_interrupts(agent)
             self._turn = turn
         result = agent.run_conversation(
             order.text,
@@ -372,7 +375,7 @@ class Session:
             demo_address=self._demo.address if self._demo else "",
             session_db=database,
         )
-        living.tell_retries(agent, self._tell_status)
+        living.tell_retries(agent, self._tell_retry)
         log.info("agent constructed in %.0f ms: %s %s", (time.monotonic() - began) * 1e3, agent.provider, agent.model)
         self._made = Made(agent, wish, servers, hermes.counters(agent))
         return self._made
@@ -388,7 +391,7 @@ class Session:
         return self._database
 
     def _await_servers(self, turn: Turn) -> None:
-        self._servers.wait(lambda text: turn.note("info", text), lambda: self._cancelled)
+        self._patience -= self._servers.wait(self._patience, lambda text: turn.note("info", text), lambda: self._cancelled)
         for server in self._servers.failed():
             turn.note("warn", f"The MCP server {server['name']} could not be connected: {server['error']}")
 
@@ -414,10 +417,10 @@ class Session:
             raise RuntimeError("no run that this could be told in")
         turn.note("warn", text)
 
-    def _tell_status(self, text: str) -> None:
+    def _tell_retry(self, text: str) -> None:
         turn = self._turn
         if turn is not None:
-            turn.status("lifecycle", text)
+            turn.retrying(text)
 
     def _place(self, call: str, agents_turn: str) -> tuple[str, str]:
         turn = self._turn

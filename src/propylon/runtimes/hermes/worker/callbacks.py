@@ -104,12 +104,20 @@ class Turn:
         self.say("note", level=level, t=text)
 
     def _notice(self, level: str, text: str) -> None:
-        """Tell what the agent says about itself, each line once: some are told while they are held back, and again later."""
+        """Tell what the agent says about itself, each line once."""
         with self._lock:
             new = bool(text) and text not in self._noticed
             self._noticed.add(text)
         if new:
             self.note(level, text)
+
+    @logged
+    def retrying(self, text: str) -> None:
+        """A line that the agent holds back while it tries again. Each time is told; when it lets the line go, it has been told."""
+        with self._lock:
+            self._noticed.add(text)
+        if text:
+            self.note(status_level("lifecycle", text), text)
 
     @logged
     def text(self, delta: str | None) -> None:

@@ -25,6 +25,14 @@ def tell_retries(agent: Any, tell: Callable[[str], None]) -> None:
     agent._buffer_status = hold_and_tell
 
 
+def forget_interrupts(agent: Any) -> None:
+    """Forget what stopped an earlier turn, also one of another agent on this thread, too late for that turn to see."""
+    from tools.interrupt import set_interrupt
+
+    agent.clear_interrupt()
+    set_interrupt(False)
+
+
 def unheard(agent: Any) -> str:
     """Steering that the agent has not heard; it holds none afterwards."""
     drain = getattr(agent, "_drain_pending_steer", None)

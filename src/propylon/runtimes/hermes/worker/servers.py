@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-WAIT_S = 4.0
-"""Seconds that the first run waits for servers that are still connecting."""
 LOOK_S = 0.05
+"""Seconds between looks at whether waiting still makes sense."""
+NOTICEABLE_S = 0.1
 
 Server = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -24,7 +24,6 @@ class Servers:
         self._look = look
         self._over = threading.Event()
         self._over.set()
-        self._patience = WAIT_S
         self._told: set[str] = set()
         self._arrived: frozenset[str] = frozenset()
 
@@ -49,16 +48,17 @@ class Servers:
         self._told |= {server["name"] for server in new}
         return new
 
-    def wait(self, tell: Callable[[str], None], stop: Callable[[], bool]) -> None:
-        """Give the servers time to come, all runs together at most `WAIT_S`; `tell` gets a sentence when that takes noticeable time."""
+    def wait(self, limit: float, tell: Callable[[str], None], stop: Callable[[], bool]) -> float:
+        """Give the servers up to `limit` seconds to come; the seconds it took. `tell` gets a sentence when that is noticeable."""
         began = time.monotonic()
         told = False
-        while not self._over.wait(LOOK_S) and not stop() and time.monotonic() - began < self._patience:
-            if not told and time.monotonic() - began >= 2 * LOOK_S:
+        while not self._over.is_set() and not stop() and (waited := time.monotonic() - began) < limit:
+            if not told and waited >= NOTICEABLE_S:
                 told = True
                 names = [server["name"] for server in self.status() if server["status"] == "connecting"]
                 tell(f"Waiting for MCP servers: {', '.join(names)}")
-        self._patience -= time.monotonic() - began
+            self._over.wait(LOOK_S)
+        return time.monotonic() - began
 
     def _run(self) -> None:
         began = time.monotonic()
