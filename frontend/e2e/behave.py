@@ -1,7 +1,7 @@
 """What the page must do over the mock server, in a real browser: reload, two tabs, a dropped line, drafts, stop, paging.
 
 npm run build && npx vite preview --mode mock --port 4180 &
-python e2e/behave.py
+python e2e/behave.py [part of the names of cases]
 """
 
 from __future__ import annotations
@@ -185,6 +185,15 @@ def typing_is_left_alone_by_a_question(context: BrowserContext) -> None:
     expect(field).to_have_value("while I type this")
 
 
+def a_letter_typed_on_deny_goes_to_the_composer(context: BrowserContext) -> None:
+    page = opened(context)
+    asked(page, "Ask for permission")
+    expect(page.get_by_role("button", name="Deny", exact=True)).to_be_focused()
+    page.keyboard.type("no, wait", delay=40)
+    expect(page.get_by_label("Message", exact=True)).to_have_value("no, wait")
+    expect(page.locator("[data-question]")).to_be_visible()
+
+
 def a_question_is_answered_in_another_tab(context: BrowserContext) -> None:
     one = opened(context)
     asked(one, "Ask for permission")
@@ -329,6 +338,7 @@ CASES: list[Callable[[BrowserContext], None]] = [
     interrupting_starts_something_else,
     enter_never_allows,
     typing_is_left_alone_by_a_question,
+    a_letter_typed_on_deny_goes_to_the_composer,
     a_question_is_answered_in_another_tab,
     each_of_several_is_answered_by_itself,
     a_late_answer_can_be_asked_for_again,
@@ -343,11 +353,13 @@ CASES: list[Callable[[BrowserContext], None]] = [
 ]
 
 
-def main() -> int:
+def main(only: str) -> int:
     failures = 0
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
         for case in CASES:
+            if only not in case.__name__:
+                continue
             context = browser.new_context(viewport={"width": 1200, "height": 800})
             noise: list[str] = []
             context.on("console", lambda message, noise=noise: noise.append(message.text) if "ecurity" in message.text else None)
@@ -364,4 +376,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(min(1, main()))
+    sys.exit(min(1, main(sys.argv[1] if len(sys.argv) > 1 else "")))

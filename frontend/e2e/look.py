@@ -19,7 +19,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 BASE = os.environ.get("PAGE", "http://localhost:4180/any/prefix/")
 AXE = Path(__file__).parent.parent / "node_modules/axe-core/axe.min.js"
 SIZES = {1440: 900, 900: 800, 390: 844}
-SHIFT_LIMIT = 0.03
+# The columns of a table that is still being written may move a little.
+SHIFT_LIMIT = 0.035
 # Steps folding away, and what is opened by hand, is the one movement that is meant.
 FOLD_LIMIT = 0.2
 

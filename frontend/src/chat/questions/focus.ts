@@ -27,18 +27,29 @@ export function useCalmFocus(target: RefObject<HTMLElement | null>, card: RefObj
     const timer = setInterval(look, LOOK_EVERY_MS);
     look();
     const box = card.current;
+    const taken = target.current;
+    taken?.addEventListener("keydown", passOn);
     return () => {
       clearInterval(timer);
+      taken?.removeEventListener("keydown", passOn);
       if (box?.contains(document.activeElement)) setTimeout(backToComposer);
     };
   }, [target, card]);
 }
+
+/** Who begins to type just as the focus is taken meant the composer: there the letter goes. */
+function passOn(event: KeyboardEvent): void {
+  if (!(event.currentTarget instanceof HTMLButtonElement)) return;
+  if (event.key.length !== 1 || event.key === " " || event.ctrlKey || event.metaKey || event.altKey) return;
+  composer()?.focus({ preventScroll: true });
+}
+
+const composer = (): HTMLElement | null => document.querySelector<HTMLElement>("[data-composer]");
 
 const isIdle = (at: Element | null): boolean =>
   at === null || at === document.body || (at instanceof HTMLTextAreaElement && at.value === "");
 
 function backToComposer(): void {
   if (document.activeElement !== document.body && document.activeElement !== null) return;
-  if (!matchMedia("(pointer: coarse)").matches)
-    document.querySelector<HTMLElement>("[data-composer]")?.focus({ preventScroll: true });
+  if (!matchMedia("(pointer: coarse)").matches) composer()?.focus({ preventScroll: true });
 }
