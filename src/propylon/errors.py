@@ -8,6 +8,10 @@ PropylonError
 ├── Busy              the session has a live run
 ├── Changed           the session is not any more what the request is based on
 ├── Stale             the question is no longer open
+├── WrongPassword     not this one
+├── NotAllowed        this cannot be done here, or not by this caller
+├── TooOften          asked too often; may be asked again later
+├── Undeclared        a route without a rule: a mistake of ours, found at the start
 └── Unavailable       it cannot be done just now; the same again may succeed
 """
 
@@ -58,3 +62,23 @@ class Changed(PropylonError):
     def __init__(self, revision: int) -> None:
         super().__init__("The conversation has changed since; look at it again")
         self.revision = revision
+
+
+class WrongPassword(PropylonError):
+    pass
+
+
+class NotAllowed(PropylonError):
+    pass
+
+
+class TooOften(PropylonError):
+    """`after`: whole seconds until it makes sense to ask again."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__(f"Too many attempts; try again in {after} s")
+        self.after = after
+
+
+class Undeclared(PropylonError):
+    pass

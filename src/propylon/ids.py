@@ -19,6 +19,11 @@ def branch_id() -> str:
     return "b" + secrets.token_hex(10)
 
 
+def login_id() -> str:
+    """Names a login to its owner; not what lets anybody in."""
+    return "l" + secrets.token_hex(8)
+
+
 def worker_id() -> str:
     return secrets.token_hex(4)
 

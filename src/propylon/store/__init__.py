@@ -1,4 +1,4 @@
-"""Rows: sessions, runs, messages, branches, queues and model contexts in `app.db`.
+"""Rows: sessions, runs, messages, branches, queues, model contexts, logins, settings and the audit log in `app.db`.
 
 `Database` gives a connection inside a transaction; the functions of the modules beside it take it and are
 composed by the caller, so what belongs together is one transaction:
@@ -8,25 +8,30 @@ composed by the caller, so what belongs together is one transaction:
     page = await database.read(lambda c: messages.tail(c, session.id, 50))
 """
 
-from propylon.store import branches, contexts, history, messages, queue, runs, sessions
+from propylon.store import audit, branches, contexts, history, logins, messages, queue, runs, sessions, settings
 from propylon.store.engine import Database
-from propylon.store.records import Again, Branch, Busy, Message, Queued, Run, Session, Started
+from propylon.store.records import Again, Branch, Busy, Login, Message, Noted, Queued, Run, Session, Started
 
 __all__ = [
     "Again",
     "Branch",
     "Busy",
     "Database",
+    "Login",
     "Message",
+    "Noted",
     "Queued",
     "Run",
     "Session",
     "Started",
+    "audit",
     "branches",
     "contexts",
     "history",
+    "logins",
     "messages",
     "queue",
     "runs",
     "sessions",
+    "settings",
 ]

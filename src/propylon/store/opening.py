@@ -40,7 +40,7 @@ def examine(path: Path) -> int | None:
     if header != _HEADER:
         raise StoreUnusable(f"{path} is not a database. Move it away, or name another directory, and start again.")
     try:
-        with closing(sqlite3.connect(_read_only(path), uri=True)) as connection:
+        with closing(read_only(path)) as connection:
             return _version(connection, path, size)
     except sqlite3.DatabaseError as error:
         raise _broken(path, str(error)) from error
@@ -112,9 +112,10 @@ def _wal(path: Path) -> bool:
     return path.with_name(path.name + "-wal").exists()
 
 
-def _read_only(path: Path) -> str:
+def read_only(path: Path) -> DriverConnection:
+    """A connection that changes nothing, and makes no file where there is none."""
     # Without a journal nothing but the file itself need be read; `immutable` leaves no journal files behind.
-    return path.absolute().as_uri() + ("?mode=ro" if _wal(path) else "?mode=ro&immutable=1")
+    return sqlite3.connect(path.absolute().as_uri() + ("?mode=ro" if _wal(path) else "?mode=ro&immutable=1"), uri=True)
 
 
 def _broken(path: Path, why: str) -> StoreUnusable:

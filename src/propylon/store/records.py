@@ -12,6 +12,9 @@ TitleSource = Literal["none", "first_message", "person", "agent"]
 RunStatus = Literal["running", "completed", "cancelled", "failed", "interrupted", "cut"]
 """`cut` is no turn: such a run has no rows and only carries the context of a transcript that was cut in the middle of a turn."""
 
+Scope = Literal["read", "chat", "approve", "manage"]
+"""What a login may do: look, have the agent work, answer what the agent asks, change who may come in and how the server is set."""
+
 Row = dict[str, Any]
 """A message as it is on the wire: message_id, run_id, role, content, timestamp, and whatever else the message has."""
 
@@ -79,6 +82,32 @@ class Queued(msgspec.Struct, frozen=True):
     place: float
     text: str
     created_at: float
+
+
+class Login(msgspec.Struct, frozen=True):
+    """A browser that knew the password, or a device token by name. `token_hash` is the SHA-256 of its token, in hex."""
+
+    id: str
+    token_hash: str
+    kind: Literal["browser", "device"]
+    name: str
+    scopes: tuple[Scope, ...]
+    profile: str
+    created_at: float
+    seen_at: float
+    address: str
+    agent: str
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """A line of the audit log."""
+
+    number: int
+    at: float
+    event: str
+    login_id: str | None
+    address: str
+    facts: dict[str, Any]
 
 
 class Run(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Boolean, Column, Dialect, Double, ForeignKey, Index, Integer, Table, Text
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Number of the newest migration; SQLite's `user_version`."""
 
 APPLICATION_ID = 0x50727079
@@ -161,6 +161,43 @@ queued = Table(
     Column("created_at", Double, nullable=False),
 )
 
+# Who may come in. Of the token only its SHA-256 is here, so that nobody comes in with a copy of this file.
+logins = Table(
+    "logins",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("token_hash", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scopes", Words, nullable=False),
+    Column("profile", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+)
+
+# What people set in the page for the whole server, by name.
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("updated_at", Double, nullable=False),
+)
+
+# Who came in, what was allowed, what was set. `facts` is JSON; the oldest rows go.
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("login_id", Text),
+    Column("address", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+)
+
 
 def _where(sqlite: str, postgresql: str) -> dict[str, Any]:
     return {"sqlite_where": sa.text(sqlite), "postgresql_where": sa.text(postgresql)}
@@ -184,3 +221,4 @@ Index(
 )
 Index("branches_session", branches.c.session_id, branches.c.created_at, branches.c.id)
 Index("queued_place", queued.c.session_id, queued.c.place)
+Index("logins_token", logins.c.token_hash, unique=True)

@@ -8,8 +8,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Table, create_engine
 
 from propylon.store import opening
-from propylon.store.records import Message, Run, Session
-from propylon.store.schema import SCHEMA_VERSION, messages, metadata, runs, sessions
+from propylon.store.records import Login, Message, Noted, Run, Session
+from propylon.store.schema import SCHEMA_VERSION, audit, logins, messages, metadata, runs, sessions
 
 
 def _definitions(connection: Connection) -> dict[str, str]:
@@ -30,6 +30,6 @@ def test_the_newest_migration_is_our_version() -> None:
     assert int(ScriptDirectory(str(opening.MIGRATIONS)).get_current_head() or 0) == SCHEMA_VERSION
 
 
-@pytest.mark.parametrize(("table", "record"), [(sessions, Session), (messages, Message), (runs, Run)])
+@pytest.mark.parametrize(("table", "record"), [(sessions, Session), (messages, Message), (runs, Run), (logins, Login), (audit, Noted)])
 def test_a_record_has_its_tables_columns(table: Table, record: type[msgspec.Struct]) -> None:
     assert set(table.columns.keys()) == set(record.__struct_fields__)
