@@ -14,7 +14,7 @@ def clean_rows(rows: list[dict[str, Any]]) -> bool:
     return not any(key.startswith("_") for row in rows for key in row)
 
 
-def test_ready_states_the_configured_provider(template: Template) -> None:
+def test_b27_ready_states_the_configured_provider(template: Template) -> None:
     assert template.ready["k"] == "ready" and template.ready["fork"] is True, template.ready
     assert template.ready["provider"] == {"configured": True, "model": "fake-1", "provider": "custom", "reason": ""}
 
@@ -70,7 +70,7 @@ def test_two_turns_warm_and_a_third_elsewhere(template: Template, demo: Demo) ->
     assert asked_server.turn("r5", script({"text": "four"}), base="r4")["context"]["keep"] == 6
 
 
-def test_parallel_tools_keep_their_ids(template: Template) -> None:
+def test_b24_parallel_tools_keep_their_ids(template: Template) -> None:
     worker = template.fork()
     for name in "abc":
         (worker.workspace / f"{name}.txt").write_text(name * 10)
@@ -222,7 +222,7 @@ def test_what_only_the_final_text_has_is_sent(template: Template) -> None:
     assert "hidden thoughts" in "".join(frame["t"] for frame in server.of("r2", "reason"))
 
 
-def test_a_long_context_is_compressed(template: Template) -> None:
+def test_b34_a_long_context_is_compressed(template: Template) -> None:
     server = template.fork().attach()
     history = [
         message

@@ -133,8 +133,9 @@ async def test_without_a_provider_the_demo_answers_and_nothing_is_configured(fol
         await server.start()
         (server.workspace / "notes.txt").write_text("hi")
         async with server.client() as client:
-            await client.get("/health")
-            assert (await client.get("/api/status")).json()["demo"] is True
+            while (status := (await client.get("/api/status")).json())["agent"]["state"] == "starting":
+                await asyncio.sleep(0.05)
+            assert status["demo"] is True
             made = (await client.post("/api/session/new", json={})).json()["session"]
             assert (made["model"], made["model_provider"]) == ("demo", "demo")
             found = await collected(client, await send(client, made["session_id"], "list the files here"), after_seq=0)

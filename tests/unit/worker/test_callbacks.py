@@ -44,7 +44,7 @@ def test_remainder(streamed: str, final: str, wanted: tuple[str, str]) -> None:
     assert remainder(streamed, final) == wanted
 
 
-def test_text_reasoning_and_tools_keep_their_order(said: Said) -> None:
+def test_b20_text_reasoning_and_tools_keep_their_order(said: Said) -> None:
     turn = said.turn
     turn.reason("hm")
     turn.text("look")
@@ -70,6 +70,27 @@ def test_text_reasoning_and_tools_keep_their_order(said: Said) -> None:
         "error": True,
         "s": 0.25,
     }
+
+
+@pytest.mark.parametrize(
+    "given", [("tool.started", "terminal", "ls", {}), ("tool.started", "terminal", "ls"), ("tool.started", "terminal")]
+)
+def test_b22_the_agent_may_say_less_of_a_tool(said: Said, given: tuple[Any, ...]) -> None:
+    """Versions of the agent differ in how much they tell."""
+    said.turn.tool_progress(*given)
+    said.turn.tool_start("c1", "terminal", {"command": "ls"})
+    said.turn.tool_complete("c1", "terminal", {}, "out")
+    tool, result = said.frames()
+    assert tool["preview"] == ("ls" if len(given) > 2 else "") and result["r"] == "out" and result["error"] is False
+
+
+@pytest.mark.parametrize(
+    "given", [("reasoning.available", "_thinking", "visible words", None), ("reasoning.available",), ("later.kind", "x")]
+)
+def test_b22_visible_words_are_not_taken_for_thinking(said: Said, given: tuple[Any, ...]) -> None:
+    """`reasoning.available` of this agent repeats the answer; thinking comes by its own callback alone."""
+    said.turn.tool_progress(*given)
+    assert said.frames() == []
 
 
 def test_parallel_calls_of_one_tool_are_joined_in_order(said: Said) -> None:

@@ -106,7 +106,7 @@ def test_before_there_is_a_desk_everything_is_refused(approval: Any) -> None:
     assert approval._smart_approve("rm", "why") == "escalate", "what smart mode allows must be shown"
 
 
-def test_what_cannot_be_told_is_refused(approval: Any) -> None:
+def test_b13_what_cannot_be_told_is_refused(approval: Any) -> None:
     gate.close()
 
     def fail(frame: dict[str, Any]) -> None:
