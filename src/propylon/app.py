@@ -23,6 +23,9 @@ from propylon.runs.service import Runs
 from propylon.runs.supervisor import Supervisor
 from propylon.runs.titles import Titles
 from propylon.runtimes.base import Runtime
+from propylon.runtimes.gateway.choice import Status as GatewayStatus
+from propylon.runtimes.gateway.runtime import GatewayRuntime, Given
+from propylon.runtimes.hermes.environment import agent_environment
 from propylon.runtimes.hermes.pool import Limits, Pool
 from propylon.runtimes.hermes.runtime import HermesRuntime
 from propylon.runtimes.hermes.template import TemplateFailed
@@ -40,6 +43,8 @@ from propylon.web.routes import queue as queue_routes
 
 SETTLE_S = 5.0
 
+NO_GATEWAY = GatewayStatus(enabled=False, backend="legacy", base_url_configured=False, api_key_configured=False)
+
 __version__ = version("propylon")
 
 
@@ -56,6 +61,7 @@ class Backend:
 
     runtimes: Mapping[str, Runtime]
     choose: ChooseRuntime
+    gateway: Callable[[], GatewayStatus]
     default_model: DefaultModel
     agent: Callable[[], AgentFacts]
     settled: Callable[[], Awaitable[None]]
@@ -93,6 +99,7 @@ def create_app(settings: Settings, state: State, backends: Backends | None = Non
             queue=queue,
             changes=changes,
             agent=backend.agent,
+            gateway=backend.gateway,
             settled=backend.settled,
             prepare=backend.prepare,
             personalities=backend.personalities,
@@ -124,7 +131,8 @@ def create_app(settings: Settings, state: State, backends: Backends | None = Non
 
 
 def hermes(settings: Settings, state: State) -> Backend:
-    """The real agent in worker processes."""
+    """The real agent: in worker processes, or behind a gateway where a profile says so."""
+    gateway = GatewayRuntime(gateway_given(settings), state.gateway, settings.profile_home)
     pool = Pool(
         state.workers,
         python=settings.agent_python,
@@ -145,16 +153,23 @@ def hermes(settings: Settings, state: State) -> Backend:
     def facts() -> AgentFacts:
         return settling.result() if settling.done() else agent
 
+    def choose(profile: str) -> str:
+        return "gateway" if gateway.chosen(profile) else "hermes"
+
     def prepare(session: Session) -> None:
+        if choose(session.profile) != "hermes":
+            return
         runtime.prepare(session.id, session.profile, Path(session.workspace), session.model, session.provider)
 
     async def close() -> None:
         settling.cancel()
+        await gateway.close()
         await pool.close()
 
     return Backend(
-        runtimes={"hermes": runtime},
-        choose=lambda profile: "hermes",
+        runtimes={"hermes": runtime, "gateway": gateway},
+        choose=choose,
+        gateway=lambda: gateway.status("default"),
         default_model=runtime.default_model,
         agent=facts,
         settled=settled,
@@ -163,6 +178,25 @@ def hermes(settings: Settings, state: State) -> Backend:
         servers=runtime.servers,
         adopt=pool.adopt,
         close=close,
+    )
+
+
+def gateway_given(settings: Settings) -> Given:
+    """What the settings say of the gateway; a script for prefill gets what the agent gets, which is no secret of ours."""
+    return Given(
+        backend=settings.chat_backend,
+        base_url=settings.gateway_base_url,
+        key=settings.gateway_key,
+        use_runs=settings.gateway_use_runs_api,
+        allow_plain_http=settings.gateway_allow_plain_http,
+        prefill={
+            "script": settings.prefill_script,
+            "timeout_s": settings.prefill_script_timeout,
+            "file": settings.prefill_file,
+            "compact_file": settings.prefill_compact_file,
+            "budget": settings.prefill_max_chars,
+        },
+        environment=agent_environment(os.environ, settings.hermes_home),
     )
 
 
@@ -190,6 +224,7 @@ def scripted(script: Script) -> Backends:
         return Backend(
             runtimes={"scripted": ScriptedRuntime(script)},
             choose=lambda profile: "scripted",
+            gateway=lambda: NO_GATEWAY,
             default_model=default_model,
             agent=lambda: AgentFacts("ready", "scripted"),
             settled=nothing,

@@ -37,6 +37,15 @@ def serve(
     default_workspace: Annotated[Path | None, _option("default_workspace")] = None,
     default_model: Annotated[str | None, _option("default_model")] = None,
     python: Annotated[Path | None, _option("python")] = None,
+    chat_backend: Annotated[str | None, _option("chat_backend")] = None,
+    gateway_base_url: Annotated[str | None, _option("gateway_base_url")] = None,
+    gateway_use_runs_api: Annotated[bool | None, _option("gateway_use_runs_api")] = None,
+    gateway_allow_plain_http: Annotated[bool | None, _option("gateway_allow_plain_http")] = None,
+    prefill_script: Annotated[str | None, _option("prefill_script")] = None,
+    prefill_script_timeout: Annotated[float | None, _option("prefill_script_timeout")] = None,
+    prefill_file: Annotated[str | None, _option("prefill_file")] = None,
+    prefill_compact_file: Annotated[str | None, _option("prefill_compact_file")] = None,
+    prefill_max_chars: Annotated[int | None, _option("prefill_max_chars")] = None,
 ) -> None:
     """Serve the page and the HTTP interface until stopped. Live runs go on without the server and are found again."""
     from propylon.serving import serve as run
@@ -51,6 +60,15 @@ def serve(
                 default_workspace=default_workspace,
                 default_model=default_model,
                 python=python,
+                chat_backend=chat_backend,
+                gateway_base_url=gateway_base_url,
+                gateway_use_runs_api=gateway_use_runs_api,
+                gateway_allow_plain_http=gateway_allow_plain_http,
+                prefill_script=prefill_script,
+                prefill_script_timeout=prefill_script_timeout,
+                prefill_file=prefill_file,
+                prefill_compact_file=prefill_compact_file,
+                prefill_max_chars=prefill_max_chars,
             )
         )
     except Unusable as error:

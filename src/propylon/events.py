@@ -5,7 +5,7 @@ the run log and sent to viewers (`event: <kind>`, `data: <fields>`), so the log,
 source. The names are those of the existing native clients; docs/events.md explains each and the rules of order:
 
     (token | reasoning | tool | tool_complete | subagent | approval | clarify | answered | steered | pending_steer_leftover
-     | status | compressed | answer)*                                             then one of
+     | status | context_status | compressed | answer)*                                             then one of
     done, stream_end | cancel | apperror                                          nothing follows
 """
 
@@ -72,6 +72,14 @@ class Status(Event, frozen=True, kw_only=True):
     kind: ClassVar[str] = "status"
     text: str
     level: str = "info"
+
+
+class ContextStatus(Event, frozen=True, kw_only=True):
+    """What was put before the conversation of this run: how it was found and how much it is, never what it says."""
+
+    kind: ClassVar[str] = "context_status"
+    session_id: str
+    prefill: dict[str, Any] = {}
 
 
 class Compressed(Event, frozen=True, kw_only=True):
@@ -247,6 +255,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     Steered,
     SteerLeftover,
     Status,
+    ContextStatus,
     Compressed,
     Answer,
     Done,

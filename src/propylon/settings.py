@@ -55,6 +55,63 @@ class Settings(BaseSettings):
         description="Not supported yet: this version has no login, so a set password refuses the start instead of serving unprotected.",
     )
 
+    chat_backend: str | None = Field(
+        None,
+        validation_alias="HERMES_WEBUI_CHAT_BACKEND",
+        description="`gateway`: turns go to a Hermes Gateway. Any other word: to agents of our own. "
+        "Default: `webui_chat_backend` of the profile's configuration.",
+    )
+    gateway_base_url: str | None = Field(
+        None,
+        validation_alias="HERMES_WEBUI_GATEWAY_BASE_URL",
+        description="Address of the gateway's API server. Default: `webui_gateway_base_url` of the profile's configuration, "
+        "else http://127.0.0.1:8642.",
+    )
+    gateway_api_key: str | None = Field(
+        None,
+        validation_alias="HERMES_WEBUI_GATEWAY_API_KEY",
+        repr=False,
+        description="Key of the gateway's API server. Default: API_SERVER_KEY.",
+    )
+    api_server_key: str | None = Field(
+        None, validation_alias="API_SERVER_KEY", repr=False, description="The gateway's own name for its key; used where ours is not set."
+    )
+    gateway_use_runs_api: bool | None = Field(
+        None,
+        validation_alias="HERMES_WEBUI_GATEWAY_USE_RUNS_API",
+        description="Always or never use the gateway's Runs API. Default: where the gateway offers it; chat completions elsewhere.",
+    )
+    gateway_allow_plain_http: bool = Field(
+        False,
+        validation_alias="HERMES_WEBUI_GATEWAY_ALLOW_PLAIN_HTTP",
+        description="Send key and conversations to a gateway on another machine without encryption.",
+    )
+    prefill_script: str | None = Field(
+        None,
+        validation_alias="HERMES_WEBUI_PREFILL_MESSAGES_SCRIPT",
+        description="Command that prints context for every turn through a gateway.",
+    )
+    prefill_script_timeout: float | None = Field(
+        None,
+        validation_alias="HERMES_WEBUI_PREFILL_MESSAGES_SCRIPT_TIMEOUT",
+        description="Seconds that it may take, 0.1 to 30. Default: 5.",
+    )
+    prefill_file: str | None = Field(
+        None,
+        validation_alias="HERMES_PREFILL_MESSAGES_FILE",
+        description="JSON file of messages for every turn through a gateway, and for when the script fails.",
+    )
+    prefill_compact_file: str | None = Field(
+        None,
+        validation_alias="HERMES_WEBUI_PREFILL_COMPACT_FILE",
+        description="Shorter file that is used when the context is over its budget.",
+    )
+    prefill_max_chars: int | None = Field(
+        None,
+        validation_alias="HERMES_WEBUI_PREFILL_CONTEXT_MAX_CHARS",
+        description="Characters of context for a turn through a gateway, 0 for none. Default: 12000; at most 262144.",
+    )
+
     @classmethod
     def load(cls, **options: Any) -> Settings:
         """From the environment, with `options` (by field name, those that are not None) before it. Raises Unusable with a sentence."""
@@ -91,6 +148,10 @@ class Settings(BaseSettings):
         if importlib.util.find_spec("run_agent") is None and official.exists():
             return official
         return Path(sys.executable)
+
+    @property
+    def gateway_key(self) -> str:
+        return self.gateway_api_key or self.api_server_key or ""
 
     def profile_home(self, profile: str) -> Path:
         return self.hermes_home if profile == "default" else self.hermes_home / "profiles" / profile

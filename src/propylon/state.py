@@ -24,6 +24,7 @@ class State:
 
     folder: Path
     workers: Path
+    gateway: Path
     agent_output: Path
     epoch: int
     database: Database
@@ -49,6 +50,7 @@ def open_state(folder: Path) -> State:
     try:
         _claim(lock, folder)
         workers = _private(socket_folder(folder))
+        gateway = _private(folder / "gateway")
         SqliteRunLog.check(folder / "runlog.db")
         database = Database.open(folder / "app.db")
         runlog = SqliteRunLog.open(folder / "runlog.db")
@@ -59,7 +61,7 @@ def open_state(folder: Path) -> State:
     except BaseException:
         lock.close()
         raise
-    return State(folder, workers, folder / "agent.log", epoch, database, runlog, lock)
+    return State(folder, workers, gateway, folder / "agent.log", epoch, database, runlog, lock)
 
 
 def socket_folder(folder: Path) -> Path:

@@ -62,6 +62,7 @@ export interface EventData {
   steered: { text: string; at?: number };
   pending_steer_leftover: { text: string };
   status: { text: string; level?: string };
+  context_status: { session_id: string; prefill?: Record<string, unknown> };
   compressed: { message: string; count?: number };
   answer: { text: string };
   done: { session_id: string; end: number; usage?: Usage };

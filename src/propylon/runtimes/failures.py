@@ -108,6 +108,35 @@ _TABLE = {
             hint="Stop a run or wait for one to end, then send the message again.",
         ),
         Failure(
+            kind="gateway_auth_error",
+            label="The gateway refused the key",
+            message="The gateway did not accept this server's credentials.",
+        ),
+        Failure(
+            kind="gateway_http_error",
+            label="The gateway refused the request",
+            message="The gateway answered with an error.",
+            hint="The gateway gave no reason. Its own log may say more.",
+        ),
+        Failure(
+            kind="gateway_empty_response",
+            label="The gateway gave no answer",
+            message="The gateway ended the turn without a word.",
+            hint="Look into the gateway's log, then send the message again.",
+        ),
+        Failure(
+            kind="gateway_error",
+            label="The gateway cannot be used",
+            message="The connection to the gateway failed.",
+            hint=f"{_KEPT} Check that `hermes gateway run` is at work and its API server enabled, and HERMES_WEBUI_GATEWAY_BASE_URL.",
+        ),
+        Failure(
+            kind="attachments_too_large",
+            label="The attachments are too large",
+            message="The gateway takes at most 10 MB with one message.",
+            hint="Send smaller pictures, or fewer at once.",
+        ),
+        Failure(
             kind="error",
             label="The run failed",
             message="The agent reported an error.",

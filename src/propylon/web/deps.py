@@ -11,6 +11,7 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from propylon.accounts.service import Accounts
 from propylon.runs.permissions import PermissionService
 from propylon.runs.questions import Questions
 from propylon.runs.queue import Queue
@@ -19,6 +20,7 @@ from propylon.sessions.changes import Changes
 from propylon.sessions.history import History
 from propylon.sessions.service import Sessions
 from propylon.store.records import Session
+from propylon.web.security.caller import Caller, caller_of
 
 
 class AgentState(Protocol):
@@ -32,8 +34,25 @@ class AgentState(Protocol):
     def error(self) -> str: ...
 
 
+class GatewayState(Protocol):
+    """Whether turns go through a gateway, and what is set for that: presences only."""
+
+    @property
+    def enabled(self) -> bool: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def base_url_configured(self) -> bool: ...
+    @property
+    def api_key_configured(self) -> bool: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
+    """`unprotected`: everybody on the network is let in, because a person said so at the start."""
+
+    accounts: Accounts
+    unprotected: bool
     sessions: Sessions
     history: History
     runs: Runs
@@ -42,6 +61,7 @@ class Services:
     queue: Queue
     changes: Changes
     agent: Callable[[], AgentState]
+    gateway: Callable[[], GatewayState]
     settled: Callable[[], Awaitable[None]]
     prepare: Callable[[Session], None]
     personalities: Callable[[str], Awaitable[list[dict[str, str]]]]
@@ -57,6 +77,13 @@ async def _services(request: Request) -> Services:
 
 
 Given = Annotated[Services, Depends(_services)]
+
+
+async def _caller(request: Request) -> Caller:
+    return caller_of(request.scope)
+
+
+Who = Annotated[Caller, Depends(_caller)]
 
 _encode = msgspec.json.Encoder().encode
 

@@ -27,6 +27,23 @@ async def health(given: Given) -> Response:
     )
 
 
+@router.get("/api/health/agent", response_model=schemas.AgentHealth)
+async def agent_health(given: Given) -> Response:
+    """How the agent is, and whether turns go through a gateway: whether its address and key are set, never what they are."""
+    agent, gateway = given.agent(), given.gateway()
+    return reply(
+        {
+            "agent": {"state": agent.state, "version": agent.version, "error": agent.error},
+            "gateway_chat": {
+                "enabled": gateway.enabled,
+                "backend": gateway.backend,
+                "base_url_configured": gateway.base_url_configured,
+                "api_key_configured": gateway.api_key_configured,
+            },
+        }
+    )
+
+
 @router.get("/api/status", response_model=schemas.Status)
 async def status(given: Given) -> Response:
     """Version, defaults, and how the agent is."""

@@ -1,0 +1,60 @@
+"""From whoever hears of events to the one who takes them in batches: what came while a batch was stored is the next one."""
+
+from __future__ import annotations
+
+import asyncio
+
+from propylon.events import Event
+
+MOST = 4096
+"""Events that may wait; then reading waits too, and with it the gateway."""
+
+
+class Feed:
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._closed = False
+        self._wake: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self.mark = 0
+
+    def put(self, events: list[Event], mark: int = 0) -> None:
+        """`mark` is the cursor behind the events; it never goes back."""
+        if not events:
+            return
+        self._events += events
+        self.mark = max(self.mark, mark)
+        self._notify()
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        self._closed = True
+        self._notify()
+
+    async def room(self) -> None:
+        """Until there is room for more."""
+        while len(self._events) > MOST and not self._closed:
+            if self._room is None:
+                self._room = asyncio.get_running_loop().create_future()
+            await self._room
+
+    async def take(self, within: float) -> list[Event] | None:
+        """All that waits, at least one event; [] when nothing will come any more; None when nothing came within so many seconds."""
+        if not self._events and not self._closed:
+            self._wake = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(within):
+                    await self._wake
+            except TimeoutError:
+                return None
+            finally:
+                self._wake = None
+        taken, self._events = self._events, []
+        if self._room is not None:
+            self._room.set_result(None)
+            self._room = None
+        return taken
+
+    def _notify(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
