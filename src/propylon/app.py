@@ -14,6 +14,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from propylon.accounts.service import PASSWORD, Accounts
+from propylon.errors import Unusable
 from propylon.runs import history as run_history
 from propylon.runs.claim import ChooseRuntime
 from propylon.runs.permissions import PermissionService
@@ -35,11 +37,17 @@ from propylon.sessions.history import History
 from propylon.sessions.service import DefaultModel, Defaults, ModelChoice, Sessions
 from propylon.settings import Settings
 from propylon.state import State
+from propylon.store import settings as stored_settings
 from propylon.store.records import Session
 from propylon.web import errors, middleware, static
 from propylon.web.deps import Services
-from propylon.web.routes import agent, chat, history, questions, sessions, system
+from propylon.web.guard import Guard, Policy
+from propylon.web.routes import agent, auth, chat, history, questions, sessions, system
 from propylon.web.routes import queue as queue_routes
+from propylon.web.security import hosts, proxies
+from propylon.web.security.rules import Rules
+from propylon.web.security.streams import Streams
+from propylon.web.security.wire import Doorway
 
 SETTLE_S = 5.0
 
@@ -78,10 +86,15 @@ Backends = Callable[[Settings, State], Backend]
 def create_app(settings: Settings, state: State, backends: Backends | None = None) -> FastAPI:
     """The ASGI application over an open state; closing its lifespan closes the state."""
     build = backends or hermes
+    policy = policy_of(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        app.state.rules = Rules(app.routes)
         backend = build(settings, state)
+        accounts = await Accounts.open(state.database, settings.password)
+        accounts.logins.ended.append(app.state.streams.end)
+        accounts.logins.in_use = app.state.streams.owners
         changes = Changes()
         supervisor = Supervisor(state.database, state.runlog, backend.runtimes, changes)
         defaults = Defaults(workspace=settings.workspace, model=settings.default_model)
@@ -91,6 +104,8 @@ def create_app(settings: Settings, state: State, backends: Backends | None = Non
         titles = Titles(state.database, backend.runtimes, of_sessions)
         supervisor.finished += [queue.finished, titles.finished]
         app.state.services = Services(
+            accounts=accounts,
+            unprotected=policy.literals and not accounts.enabled,
             sessions=of_sessions,
             history=History(state.database, changes, run_history.from_rows),
             runs=runs,
@@ -118,16 +133,47 @@ def create_app(settings: Settings, state: State, backends: Backends | None = Non
             await titles.close()
             await supervisor.drain()
             await backend.close()
+            await accounts.close()
             await state.close()
 
-    app = FastAPI(title="Propylon", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.streams = set()
+    app = FastAPI(title="Propylon", version=__version__, lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    app.state.streams = Streams()
+    app.state.doorway = Doorway(trusted=policy.trusted)
     errors.install(app)
-    for router in (system.router, sessions.router, history.router, chat.router, questions.router, queue_routes.router, agent.router):
+    for router in (
+        system.router,
+        auth.router,
+        sessions.router,
+        history.router,
+        chat.router,
+        questions.router,
+        queue_routes.router,
+        agent.router,
+    ):
         app.include_router(router)
     static.install(app, static.find_page(Path(__file__).parent))
+    app.add_middleware(Guard, policy=policy)
     app.add_middleware(middleware.Headers)
     return app
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Who is let in by what the settings say. Raises Unusable where they make no sense or would leave a door open."""
+    try:
+        trusted = proxies.networks(settings.trusted_proxies)
+    except ValueError as error:
+        raise Unusable(f"HERMES_WEBUI_TRUSTED_PROXIES: {error}") from error
+    names = [name.strip() for name in settings.allowed_hosts.split(",") if name.strip()]
+    allowed = [host for name in names if (host := hosts.parse(name)) is not None]
+    if len(allowed) < len(names):
+        raise Unusable(f"{hosts.SETTING}: these must be names, with or without a port: {settings.allowed_hosts}")
+    protected = settings.password is not None or stored_settings.has(settings.state / "app.db", PASSWORD)
+    if not (settings.is_local or protected or settings.insecure_no_password):
+        raise Unusable(
+            f"{settings.host or 'Every address'} is not this machine alone, and no password is set. "
+            "Set HERMES_WEBUI_PASSWORD, or listen on 127.0.0.1 (--insecure-no-password lets in everybody who reaches it)."
+        )
+    return Policy(allowed=frozenset(allowed), trusted=trusted, literals=not settings.is_local)
 
 
 def hermes(settings: Settings, state: State) -> Backend:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from types import FrameType
+from typing import TextIO
 
 import uvicorn
+from fastapi import FastAPI
 
-from propylon.app import Backends, __version__, create_app
+from propylon.app import Backends, __version__, create_app, policy_of
 from propylon.errors import Unusable
 from propylon.settings import Settings
 from propylon.state import open_state
@@ -26,7 +29,7 @@ SWITCH_S = 0.0005
 class Server(uvicorn.Server):
     """Ends the streams itself at a shutdown: they would never end by themselves."""
 
-    def __init__(self, config: uvicorn.Config, streams: set[asyncio.Future[None]]) -> None:
+    def __init__(self, config: uvicorn.Config, streams: Iterable[asyncio.Future[None]]) -> None:
         super().__init__(config)
         self._streams = streams
 
@@ -51,15 +54,25 @@ class Server(uvicorn.Server):
 
 def serve(settings: Settings, backends: Backends | None = None) -> None:
     """Blocks until SIGTERM or SIGINT. Raises Unusable before anything is served."""
-    settings.check()
+    os.umask(0o077)
+    policy_of(settings)
     sys.setswitchinterval(SWITCH_S)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    log_to(sys.stderr)
     listener = bind(settings.host, settings.port)
     state = open_state(settings.state)
     app = create_app(settings, state, backends)
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    sys.stdout.write(f"Propylon {__version__} is at http://{shown}:{port}/  (state: {settings.state}; stop: Ctrl-C)\n")
+    sys.stdout.flush()
+    server_of(app).run(sockets=[listener])
+
+
+def server_of(app: FastAPI) -> Server:
+    """The one way in which the application is served."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=app.state.doorway.protocol(),
         loop="uvloop",
         ws="none",
         lifespan="on",
@@ -71,11 +84,22 @@ def serve(settings: Settings, backends: Backends | None = None) -> None:
         timeout_graceful_shutdown=GRACE_S,
         backlog=2048,
     )
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    sys.stdout.write(f"Propylon {__version__} is at http://{shown}:{port}/  (state: {settings.state}; stop: Ctrl-C)\n")
-    sys.stdout.flush()
-    Server(config, app.state.streams).run(sockets=[listener])
+    return Server(config, app.state.streams)
+
+
+class OneLine(logging.Formatter):
+    """What others say can hold line ends and escape sequences; in the log they are shown, not obeyed."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in record.message)
+        return super().formatMessage(record)
+
+
+def log_to(stream: TextIO) -> None:
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("propylon.audit").setLevel(logging.INFO)
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -6,6 +6,7 @@ Every field here stands in docs/settings.md; a test holds the two together.
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,8 +15,6 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from propylon.errors import Unusable
-
-LOOPBACK = ("localhost", "::1")
 
 
 class Settings(BaseSettings):
@@ -52,7 +51,22 @@ class Settings(BaseSettings):
         None,
         validation_alias="HERMES_WEBUI_PASSWORD",
         repr=False,
-        description="Not supported yet: this version has no login, so a set password refuses the start instead of serving unprotected.",
+        description="Password of the page. It beats one that was set in the page; it is never written down and never logged.",
+    )
+    allowed_hosts: str = Field(
+        "",
+        validation_alias="HERMES_WEBUI_ALLOWED_HOSTS",
+        description="Names, separated by commas, that this server is reached by besides localhost: chat.example.com, box.lan:8787.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        validation_alias="HERMES_WEBUI_TRUSTED_PROXIES",
+        description="Addresses or networks of reverse proxies, separated by commas, whose X-Forwarded-* headers are believed.",
+    )
+    insecure_no_password: bool = Field(
+        False,
+        validation_alias="HERMES_WEBUI_INSECURE_NO_PASSWORD",
+        description="Let everybody who reaches the server run commands on this machine, without a password.",
     )
 
     chat_backend: str | None = Field(
@@ -124,6 +138,14 @@ class Settings(BaseSettings):
             raise Unusable(f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}") from error
 
     @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the address that is listened on."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
     def hermes_home(self) -> Path:
         return self.home.expanduser().absolute()
 
@@ -155,16 +177,3 @@ class Settings(BaseSettings):
 
     def profile_home(self, profile: str) -> Path:
         return self.hermes_home if profile == "default" else self.hermes_home / "profiles" / profile
-
-    def check(self) -> None:
-        """Never serve open what was meant to be closed. Raises Unusable."""
-        if self.password is not None:
-            raise Unusable(
-                "HERMES_WEBUI_PASSWORD is set, but this version has no login yet. "
-                "Unset it to serve without a password on this machine only."
-            )
-        if not (self.host in LOOPBACK or self.host.startswith("127.")):
-            raise Unusable(
-                f"{self.host or 'every address'} is not this machine alone, and this version has no login yet. "
-                "Listen on 127.0.0.1 and reach it through an SSH tunnel."
-            )

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import uvicorn
 
 from propylon.app import Backends, create_app
-from propylon.serving import Server, bind
+from propylon.serving import bind, server_of
 from propylon.settings import Settings
 from propylon.state import open_state
 
@@ -29,13 +28,12 @@ class Frame:
 
 
 @asynccontextmanager
-async def serving(home: Path, workspace: Path, backends: Backends | None = None) -> AsyncGenerator[httpx2.AsyncClient]:
+async def serving(home: Path, workspace: Path, backends: Backends | None = None, **settings: Any) -> AsyncGenerator[httpx2.AsyncClient]:
     """A client of a new server over the state in `home`; the server is stopped as SIGTERM stops it."""
-    settings = Settings.load(home=home, port=0, default_workspace=workspace)
+    settings = Settings.load(home=home, port=0, default_workspace=workspace, **settings)
     app = create_app(settings, open_state(settings.state), backends)
     listener = bind("127.0.0.1", 0)
-    config = uvicorn.Config(app, lifespan="on", log_config=None, ws="none", timeout_graceful_shutdown=3)
-    server = Server(config, app.state.streams)
+    server = server_of(app)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         while not server.started:

@@ -14,10 +14,11 @@ BASE = {"errors", "events", "ids", "redaction", "waiters"}
 MAY_USE = {
     "cli": {"serving", "settings"},
     "serving": {"app", "settings", "state"},
-    "app": {"runs", "runtimes", "sessions", "settings", "state", "store", "web"},
+    "app": {"accounts", "runs", "runtimes", "sessions", "settings", "state", "store", "web"},
     "state": {"runlog", "store"},
     "settings": set(),
-    "web": {"runs", "runlog", "sessions", "store"},
+    "accounts": {"store"},
+    "web": {"accounts", "runs", "runlog", "sessions", "store"},
     "runs": {"runlog", "runtimes", "sessions", "store"},
     "runtimes": set(),
     "sessions": {"store"},

@@ -32,4 +32,4 @@ def add(connection: Connection, event: str, *, at: float, login_id: str | None, 
 def tail(connection: Connection, size: int) -> list[Noted]:
     """The newest first."""
     rows = connection.execute(_newest, {"size": size})
-    return [Noted(*row[:-1], _decode(row[-1])) for row in rows]
+    return [Noted(number, at, event, login, address, _decode(facts)) for number, at, event, login, address, facts in rows]

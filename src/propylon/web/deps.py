@@ -11,6 +11,7 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from propylon.accounts.service import Accounts
 from propylon.runs.permissions import PermissionService
 from propylon.runs.questions import Questions
 from propylon.runs.queue import Queue
@@ -19,6 +20,7 @@ from propylon.sessions.changes import Changes
 from propylon.sessions.history import History
 from propylon.sessions.service import Sessions
 from propylon.store.records import Session
+from propylon.web.security.caller import Caller, caller_of
 
 
 class AgentState(Protocol):
@@ -47,6 +49,10 @@ class GatewayState(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
+    """`unprotected`: everybody on the network is let in, because a person said so at the start."""
+
+    accounts: Accounts
+    unprotected: bool
     sessions: Sessions
     history: History
     runs: Runs
@@ -71,6 +77,13 @@ async def _services(request: Request) -> Services:
 
 
 Given = Annotated[Services, Depends(_services)]
+
+
+async def _caller(request: Request) -> Caller:
+    return caller_of(request.scope)
+
+
+Who = Annotated[Caller, Depends(_caller)]
 
 _encode = msgspec.json.Encoder().encode
 

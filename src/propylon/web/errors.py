@@ -11,15 +11,25 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from propylon.errors import Busy, Changed, Invalid, NotFound, Stale, Unavailable
+from propylon.errors import Busy, Changed, Invalid, NotAllowed, NotFound, Stale, TooOften, Unavailable, WrongPassword
 from propylon.web.deps import reply
 from propylon.web.schemas import BusyProblem, ConflictProblem, Problem, StaleProblem
+from propylon.web.security.caller import caller_of
 
 log = logging.getLogger(__name__)
 
+_CODES = {400: "invalid", 404: "not_found", 405: "method"}
+
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The request makes no sense"},
+    401: {"model": Problem, "description": "Log in first"},
+    403: {"model": Problem, "description": "Not from another site, and not with this token"},
     404: {"model": Problem, "description": "There is no such thing"},
+    413: {"model": Problem, "description": "The body is too large"},
+    415: {"model": Problem, "description": "The body is not JSON"},
+    421: {"model": Problem, "description": "Not under this name"},
+    429: {"model": Problem, "description": "Too often; `Retry-After` says when again"},
+    503: {"model": Problem, "description": "Not just now"},
 }
 """What every route may answer."""
 
@@ -43,36 +53,59 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Stale, _stale)
     app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(Changed, _changed)
+    app.add_exception_handler(WrongPassword, _wrong_password)
+    app.add_exception_handler(NotAllowed, _not_allowed)
+    app.add_exception_handler(TooOften, _too_often)
     app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
 
 
+def problem(request: Request, status: int, code: str, error: object, **more: Any) -> Response:
+    """A sentence for a person, a code for a program, and what names the request in the log."""
+    return reply({"error": str(error), "code": code, "request_id": caller_of(request.scope).id, **more}, status)
+
+
 async def _invalid(request: Request, error: Exception) -> Response:
-    return reply({"error": str(error)}, 400)
+    return problem(request, 400, "invalid", error)
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
-    return reply({"error": str(error)}, 404)
+    return problem(request, 404, "not_found", error)
 
 
 async def _busy(request: Request, error: Exception) -> Response:
     assert isinstance(error, Busy)
-    return reply({"error": str(error), "code": "busy", "active_stream_id": error.active_run}, 409)
+    return problem(request, 409, "busy", error, active_stream_id=error.active_run)
 
 
 async def _changed(request: Request, error: Exception) -> Response:
     assert isinstance(error, Changed)
-    return reply({"error": str(error), "code": "changed", "revision": error.revision}, 409)
+    return problem(request, 409, "changed", error, revision=error.revision)
 
 
 async def _stale(request: Request, error: Exception) -> Response:
     assert isinstance(error, Stale)
-    return reply({"ok": False, "error": str(error), "code": "stale", "stale": True, "answer": error.answer}, 409)
+    return problem(request, 409, "stale", error, ok=False, stale=True, answer=error.answer)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    return reply({"error": str(error), "code": "unavailable"}, 503)
+    return problem(request, 503, "unavailable", error)
+
+
+async def _wrong_password(request: Request, error: Exception) -> Response:
+    return problem(request, 401, "wrong_password", error, ok=False)
+
+
+async def _not_allowed(request: Request, error: Exception) -> Response:
+    return problem(request, 409, "not_allowed", error)
+
+
+async def _too_often(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TooOften)
+    answer = problem(request, 429, "too_often", error, ok=False)
+    answer.headers["Retry-After"] = str(error.after)
+    return answer
 
 
 async def _unfit(request: Request, error: Exception) -> Response:
@@ -82,16 +115,16 @@ async def _unfit(request: Request, error: Exception) -> Response:
     for found in error.errors():
         field = ".".join(str(part) for part in found["loc"][1:]) or "body"
         problems.append(f"{field}: {found['msg'][:1].lower()}{found['msg'][1:]}")
-    return reply({"error": "; ".join(problems), "code": "invalid"}, 400)
+    return problem(request, 400, "invalid", "; ".join(problems))
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    answer = reply({"error": str(error.detail)}, error.status_code)
+    answer = problem(request, error.status_code, _CODES.get(error.status_code, "refused"), error.detail)
     answer.headers.update(error.headers or {})
     return answer
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return reply({"error": "The server made a mistake; its log has the details", "code": "internal"}, 500)
+    log.error("%s %s failed (request %s)", request.method, request.url.path, caller_of(request.scope).id, exc_info=error)
+    return problem(request, 500, "internal", "The server made a mistake; its log has the details")

@@ -1,19 +1,26 @@
-"""Headers of every answer. Pure ASGI: a stream passes through untouched."""
+"""Headers of every answer, refusals among them. Pure ASGI: a stream passes through untouched."""
 
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_OFF = (
+    *("accelerometer", "autoplay", "camera", "display-capture", "fullscreen", "geolocation"),
+    *("gyroscope", "magnetometer", "midi", "payment", "usb"),
+)
+
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": ", ".join([*(f"{name}=()" for name in _OFF), "microphone=(self)", "clipboard-write=(self)"]),
     "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
     "Server": "HermesWebUI",
 }
-"""`Server` is what the existing Android client looks for."""
+"""What an answer has unless it says otherwise. `Server` is what the existing Android client looks for."""
 
 
 class Headers:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from propylon.store.records import Scope
+
 TEXT_LIMIT = 2 << 20
 
 
@@ -119,6 +121,28 @@ class Update(SessionChange):
     reasoning_effort: Literal["", "none", "minimal", "low", "medium", "high", "xhigh"] | None = None
 
 
+class LogIn(Body):
+    password: Any = Field(None, description="Text; anything else counts as a wrong password")
+
+
+class SetPassword(Body):
+    new: str = Field(max_length=1024, description="At least 8 characters")
+    current: Any = Field(None, description="The present one, where there is one")
+
+
+class OfLogin(Body):
+    login_id: str = Field(min_length=1, max_length=64)
+
+
+class NewDevice(Body):
+    name: str = Field(min_length=1, max_length=80)
+    scopes: list[Scope] = Field(min_length=1, max_length=4)
+
+
+class Nothing(Body):
+    pass
+
+
 class Answer(BaseModel):
     """An answer: what is named here is promised, more may come."""
 
@@ -127,7 +151,8 @@ class Answer(BaseModel):
 
 class Problem(Answer):
     error: str
-    code: str | None = None
+    code: str
+    request_id: str
 
 
 class BusyProblem(Problem):
@@ -137,6 +162,56 @@ class BusyProblem(Problem):
 class StaleProblem(Problem):
     stale: Literal[True]
     answer: dict[str, Any] | None
+
+
+class AuthStatus(Answer):
+    auth_enabled: bool
+    logged_in: bool
+    password_auth_enabled: bool
+    passkeys_enabled: bool
+    passwordless_enabled: bool
+    password_from_environment: bool
+
+
+class Ok(Answer):
+    ok: Literal[True]
+
+
+class LoginView(Answer):
+    id: str
+    kind: Literal["browser", "device"]
+    name: str
+    scopes: list[Scope]
+    created_at: float
+    seen_at: float
+    address: str
+    agent: str
+    current: bool
+
+
+class LoginList(Answer):
+    logins: list[LoginView]
+
+
+class Ended(Ok):
+    ended: int
+
+
+class DeviceAdded(Ok):
+    token: str
+    device: LoginView
+
+
+class AuditLine(Answer):
+    at: float
+    event: str
+    login_id: str | None
+    address: str
+    facts: dict[str, Any]
+
+
+class AuditLog(Answer):
+    lines: list[AuditLine]
 
 
 class Health(Answer):
@@ -161,6 +236,7 @@ class Status(Answer):
     default_model: str
     default_provider: str
     demo: bool
+    unprotected: bool
     agent: Agent
 
 

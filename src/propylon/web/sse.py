@@ -16,9 +16,13 @@ from starlette.types import Receive, Scope, Send
 
 from propylon.events import Done, encode, for_viewer
 from propylon.runlog.base import Reader, Record
+from propylon.web.security.caller import caller_of
+from propylon.web.security.refusal import Refusal
+from propylon.web.security.streams import Streams
 
 SILENCE_S = 5.0
 HEARTBEAT = b": heartbeat\n\n"
+FULL = Refusal(503, "full", "Too many event streams are open; close some pages", {"Retry-After": "5"})
 
 _encode = msgspec.json.Encoder().encode
 
@@ -61,7 +65,7 @@ async def _encoded(run: str, record: Record, details: Details) -> bytes:
 
 
 class EventStream(Response):
-    """Sends what the generator yields until it ends or the client leaves."""
+    """Sends what the generator yields until it ends, the client leaves or its login ends; 503 where too many are open."""
 
     media_type = "text/event-stream"
 
@@ -71,10 +75,15 @@ class EventStream(Response):
         self._chunks = chunks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller = caller_of(scope)
+        streams: Streams = scope["app"].state.streams
+        if streams.full(caller.key):
+            await self._chunks.aclose()
+            await FULL.answer(caller.id)(scope, receive, send)
+            return
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         pushing = asyncio.ensure_future(self._push(send))
-        streams: set[asyncio.Future[None]] = scope["app"].state.streams
-        streams.add(pushing)
+        streams.add(pushing, caller.key)
         leaving = asyncio.ensure_future(_left(receive))
         try:
             await asyncio.wait({pushing, leaving}, return_when=asyncio.FIRST_COMPLETED)

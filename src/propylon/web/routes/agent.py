@@ -11,6 +11,7 @@ from propylon.web import schemas
 from propylon.web.bodies import JsonRoute
 from propylon.web.deps import Given, reply
 from propylon.web.errors import PROBLEMS
+from propylon.web.security.rules import READS, declares
 
 router = APIRouter(tags=["agent"], route_class=JsonRoute, responses=PROBLEMS)
 
@@ -18,6 +19,7 @@ OptionalSession = Annotated[str | None, Query(min_length=1, max_length=64)]
 
 
 @router.get("/api/personalities", response_model=schemas.Personalities)
+@declares(READS)
 async def personalities(given: Given, session_id: OptionalSession = None) -> Response:
     """Those of the session's profile, of the default one without a session."""
     profile = (await given.sessions.get(session_id)).profile if session_id else "default"
@@ -25,6 +27,7 @@ async def personalities(given: Given, session_id: OptionalSession = None) -> Res
 
 
 @router.get("/api/mcp/servers", response_model=schemas.Servers)
+@declares(READS)
 async def servers(given: Given, session_id: Annotated[str, Query(min_length=1, max_length=64)]) -> Response:
     """The MCP servers of the session's agent and how they are; none while it has no agent."""
     await given.sessions.get(session_id)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import secrets
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Header, HTTPException, Query
+from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +17,7 @@ from propylon.web.bodies import JsonRoute
 from propylon.web.cursors import cursor
 from propylon.web.deps import Given, Services, reply
 from propylon.web.errors import BUSY, PROBLEMS
+from propylon.web.security.rules import CHATS, FOLLOWS, READS, SENDS, STOPS_BY_GET, declares
 from propylon.web.sse import EventStream, run_frames
 
 router = APIRouter(tags=["chat"], route_class=JsonRoute, responses=PROBLEMS)
@@ -34,12 +34,14 @@ _STATES = {
 
 
 @router.post("/api/chat/start", response_model=schemas.ChatStarted, responses=BUSY)
+@declares(SENDS)
 async def start(given: Given, body: schemas.ChatStart, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Response:
     """Store a message and start its run; answers before any model is asked. The same `Idempotency-Key` is the same run."""
     return _started(await given.runs.start(_send(body, idempotency_key)))
 
 
 @router.post("/api/chat/interrupt", response_model=schemas.ChatStarted, responses=BUSY)
+@declares(SENDS)
 async def interrupt(
     given: Given, body: schemas.ChatStart, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
 ) -> Response:
@@ -48,6 +50,7 @@ async def interrupt(
 
 
 @router.post("/api/chat/steer", response_model=schemas.Steered)
+@declares(SENDS)
 async def steer(given: Given, body: schemas.ChatSteer) -> Response:
     """Say something to the agent at work. Not accepted is no error: `fallback` says why, and the text is the client's to send later."""
     steered = await given.runs.steer(body.session_id, body.text, body.word or secrets.token_hex(8))
@@ -82,6 +85,7 @@ def _started(accepted: Accepted) -> Response:
 
 
 @router.get("/api/chat/stream", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
+@declares(FOLLOWS)
 async def stream(given: Given, request: Request, stream_id: StreamId) -> Response:
     """The run's events, `id: <run>:<number>`, from a cursor (`after_seq`, `after_event_id`, `Last-Event-ID`) to the last one."""
     reader = await given.runs.follow(stream_id, cursor(stream_id, request.query_params, request.headers))
@@ -93,6 +97,7 @@ async def stream(given: Given, request: Request, stream_id: StreamId) -> Respons
 
 
 @router.get("/api/chat/stream/status", response_model=schemas.StreamStatus)
+@declares(READS)
 async def stream_status(given: Given, stream_id: StreamId) -> Response:
     """Whether the run is live and whether it can be replayed; both false for one that is not known."""
     run, position = await given.runs.status(stream_id)
@@ -104,27 +109,18 @@ async def stream_status(given: Given, stream_id: StreamId) -> Response:
 
 
 @router.post("/api/chat/cancel", response_model=schemas.Cancelled)
+@declares(CHATS)
 async def cancel(given: Given, body: schemas.ChatCancel) -> Response:
     """Stop a run. One that has ended, or was never known, is not cancelled, and that is no error."""
     return await _cancel(given, body.stream_id)
 
 
-@router.get("/api/chat/cancel", response_model=schemas.Cancelled, responses={403: {"model": schemas.Problem}})
-async def cancel_by_get(given: Given, request: Request, stream_id: StreamId) -> Response:
+@router.get("/api/chat/cancel", response_model=schemas.Cancelled)
+@declares(STOPS_BY_GET)
+async def cancel_by_get(given: Given, stream_id: StreamId) -> Response:
     """The same for native clients. Refused to foreign pages, because a GET that acts can be sent by any of them."""
-    if foreign(request):
-        raise HTTPException(403, "A page of another site cannot stop a run")
     return await _cancel(given, stream_id)
 
 
 async def _cancel(given: Services, stream_id: str) -> Response:
     return reply({"ok": True, "cancelled": await given.runs.cancel(stream_id), "stream_id": stream_id})
-
-
-def foreign(request: Request) -> bool:
-    """A browser sent this for a page that is not ours. Clients that are no browser send none of these headers."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None and site not in ("same-origin", "none"):
-        return True
-    source = request.headers.get("origin") or request.headers.get("referer")
-    return source is not None and urlsplit(source).netloc != request.headers.get("host")

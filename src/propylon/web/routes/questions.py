@@ -12,8 +12,9 @@ from propylon.runs.fold import Row
 from propylon.sessions.changes import Changes
 from propylon.web import schemas
 from propylon.web.bodies import JsonRoute
-from propylon.web.deps import Given, reply
+from propylon.web.deps import Given, Who, reply
 from propylon.web.errors import PROBLEMS, STALE
+from propylon.web.security.rules import ANSWERS, FOLLOWS, READS, declares
 from propylon.web.sse import HEARTBEAT, SILENCE_S, EventStream, json_frame
 
 router = APIRouter(tags=["questions"], route_class=JsonRoute, responses=PROBLEMS)
@@ -23,12 +24,14 @@ EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream"
 
 
 @router.get("/api/approval/pending", response_model=schemas.Pending)
+@declares(READS)
 async def pending_approval(given: Given, session_id: SessionId) -> Response:
     """The oldest open approval of the session, how many there are, and all of them."""
     return reply(approvals(session_id, await given.questions.open(session_id, "approval")))
 
 
 @router.get("/api/approval/stream", response_class=Response, responses=EVENTS)
+@declares(FOLLOWS)
 async def approval_stream(given: Given, session_id: SessionId) -> Response:
     """The same as `initial`, then as `approval` whenever it changes."""
     await given.sessions.get(session_id)
@@ -40,25 +43,32 @@ async def approval_stream(given: Given, session_id: SessionId) -> Response:
 
 
 @router.post("/api/approval/respond", response_model=schemas.ApprovalAnswered, responses=STALE)
-async def respond_to_approval(given: Given, body: schemas.ApprovalResponse) -> Response:
+@declares(ANSWERS)
+async def respond_to_approval(given: Given, who: Who, body: schemas.ApprovalResponse) -> Response:
     """Decide an approval by its id. The first decision counts; a later one is 409 with `stale` and how it was decided."""
     await given.questions.approve(body.session_id, body.choice, body.approval_id, body.reason or "")
+    await given.accounts.audit.note("approval_answered", who, session=body.session_id, approval=body.approval_id, choice=body.choice)
     return reply({"ok": True, "choice": body.choice, "stale_cleared": False})
 
 
 @router.post("/api/approval/revoke", response_model=schemas.Granted)
-async def revoke(given: Given, body: schemas.Revoke) -> Response:
+@declares(ANSWERS)
+async def revoke(given: Given, who: Who, body: schemas.Revoke) -> Response:
     """Ask again for what was allowed for the session; from the next run on."""
-    return reply({"ok": True, "granted": await given.permissions.revoke(body.session_id, body.pattern_key)})
+    granted = await given.permissions.revoke(body.session_id, body.pattern_key)
+    await given.accounts.audit.note("grant_revoked", who, session=body.session_id)
+    return reply({"ok": True, "granted": granted})
 
 
 @router.get("/api/clarify/pending", response_model=schemas.Pending)
+@declares(READS)
 async def pending_clarify(given: Given, session_id: SessionId) -> Response:
     """The oldest open question of the session, how many there are, and all of them."""
     return reply(clarifies(session_id, await given.questions.open(session_id, "clarify")))
 
 
 @router.get("/api/clarify/stream", response_class=Response, responses=EVENTS)
+@declares(FOLLOWS)
 async def clarify_stream(given: Given, session_id: SessionId) -> Response:
     """The same as `initial`, then as `clarify` whenever it changes."""
     await given.sessions.get(session_id)
@@ -70,23 +80,29 @@ async def clarify_stream(given: Given, session_id: SessionId) -> Response:
 
 
 @router.post("/api/clarify/respond", response_model=schemas.ClarifyAnswered, responses=STALE)
-async def respond_to_clarify(given: Given, body: schemas.ClarifyResponse) -> Response:
+@declares(ANSWERS)
+async def respond_to_clarify(given: Given, who: Who, body: schemas.ClarifyResponse) -> Response:
     """Answer a question by its id; the text may be called `response`, `answer` or `choice`."""
     text = next((text for text in (body.response, body.answer, body.choice) if text is not None), "")
     await given.questions.clarify(body.session_id, text, body.clarify_id)
+    await given.accounts.audit.note("clarify_answered", who, session=body.session_id, clarify=body.clarify_id)
     return reply({"ok": True, "response": text.strip()})
 
 
 @router.get("/api/session/yolo", response_model=schemas.Yolo)
+@declares(READS)
 async def yolo(given: Given, session_id: SessionId) -> Response:
     """Whether the agent may do everything in this session without asking."""
     return reply({"yolo_enabled": await given.permissions.yolo(session_id)})
 
 
 @router.post("/api/session/yolo", response_model=schemas.Yolo)
-async def set_yolo(given: Given, body: schemas.SetYolo) -> Response:
+@declares(ANSWERS)
+async def set_yolo(given: Given, who: Who, body: schemas.SetYolo) -> Response:
     """Allow everything in this session, what waits now too, or ask again."""
-    return reply({"ok": True, "yolo_enabled": await given.permissions.set_yolo(body.session_id, body.enabled)})
+    enabled = await given.permissions.set_yolo(body.session_id, body.enabled)
+    await given.accounts.audit.note("yolo_set", who, session=body.session_id, enabled=enabled)
+    return reply({"ok": True, "yolo_enabled": enabled})
 
 
 def approvals(session: str, waiting: list[Row]) -> dict[str, Any]:

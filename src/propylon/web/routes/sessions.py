@@ -13,6 +13,7 @@ from propylon.web import schemas
 from propylon.web.bodies import JsonRoute
 from propylon.web.deps import Given, reply
 from propylon.web.errors import PROBLEMS
+from propylon.web.security.rules import CHATS, FOLLOWS, READS, declares
 from propylon.web.sse import HEARTBEAT, SILENCE_S, EventStream, json_frame
 
 router = APIRouter(tags=["sessions"], route_class=JsonRoute, responses=PROBLEMS)
@@ -21,6 +22,7 @@ SessionId = Annotated[str, Query(min_length=1, max_length=64)]
 
 
 @router.get("/api/sessions", response_model=schemas.SessionList)
+@declares(READS)
 async def list_sessions(
     given: Given,
     limit: Annotated[int | None, Query(ge=1, le=500)] = None,
@@ -37,6 +39,7 @@ async def list_sessions(
 
 
 @router.get("/api/session", response_model=schemas.OneSession)
+@declares(READS)
 async def open_session(
     given: Given,
     session_id: SessionId,
@@ -52,6 +55,7 @@ async def open_session(
 
 
 @router.get("/api/session/status", response_model=schemas.SessionStatus)
+@declares(READS)
 async def session_status(given: Given, session_id: SessionId) -> Response:
     """Whether a run is live, and for which message."""
     detail = await given.sessions.open(session_id, limit=None, before=None, with_messages=False)
@@ -67,6 +71,7 @@ async def session_status(given: Given, session_id: SessionId) -> Response:
 
 
 @router.post("/api/session/new", response_model=schemas.OneSession)
+@declares(CHATS)
 async def new_session(given: Given, body: schemas.NewSession) -> Response:
     """A new session; its agent is made ready in the background."""
     detail = await given.sessions.create(workspace=body.workspace, model=body.model, provider=body.model_provider, profile=body.profile)
@@ -75,6 +80,7 @@ async def new_session(given: Given, body: schemas.NewSession) -> Response:
 
 
 @router.get("/api/tool-result", response_class=PlainTextResponse)
+@declares(READS)
 async def tool_result(given: Given, session_id: SessionId, tool_call_id: str, part: str = "result") -> Response:
     """A tool's result, or one of its arguments by name, in full."""
     text = await given.runs.tool_text(session_id, tool_call_id, part)
@@ -83,12 +89,14 @@ async def tool_result(given: Given, session_id: SessionId, tool_call_id: str, pa
 
 
 @router.get("/api/sessions/events", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
+@declares(FOLLOWS)
 async def all_changes(given: Given) -> Response:
     """`sessions_changed` for every change; watchers that missed some list anew."""
     return EventStream(_all_changes(given.changes))
 
 
 @router.get("/api/session/stream", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
+@declares(FOLLOWS)
 async def session_changes(given: Given, session_id: SessionId) -> Response:
     """One session across its turns: `initial` first, then when a turn starts or ends."""
     await given.sessions.get(session_id)

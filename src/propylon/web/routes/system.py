@@ -9,11 +9,13 @@ from starlette.responses import Response
 
 from propylon.web import schemas
 from propylon.web.deps import Given, reply
+from propylon.web.security.rules import PUBLIC, READS, declares
 
 router = APIRouter(tags=["system"])
 
 
 @router.get("/health", response_model=schemas.Health)
+@declares(PUBLIC)
 async def health(given: Given) -> Response:
     """Answers once the agent is warm or has failed to become so, at most 5 s after the start."""
     await given.settled()
@@ -28,6 +30,7 @@ async def health(given: Given) -> Response:
 
 
 @router.get("/api/health/agent", response_model=schemas.AgentHealth)
+@declares(READS)
 async def agent_health(given: Given) -> Response:
     """How the agent is, and whether turns go through a gateway: whether its address and key are set, never what they are."""
     agent, gateway = given.agent(), given.gateway()
@@ -45,6 +48,7 @@ async def agent_health(given: Given) -> Response:
 
 
 @router.get("/api/status", response_model=schemas.Status)
+@declares(READS)
 async def status(given: Given) -> Response:
     """Version, defaults, and how the agent is."""
     agent = given.agent()
@@ -59,6 +63,7 @@ async def status(given: Given) -> Response:
             "default_model": given.sessions.defaults.model or (choice.model if choice else ""),
             "default_provider": choice.provider if choice else "",
             "demo": choice is not None and choice.demo and given.sessions.defaults.model is None,
+            "unprotected": given.unprotected,
             "agent": {"state": agent.state, "version": agent.version, "error": agent.error},
         }
     )
