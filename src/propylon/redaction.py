@@ -18,7 +18,7 @@ _PREFIXED = (
 _KEY_BLOCK = r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)"
 _BEARER = r"(?P<scheme>\b(?:Bearer|Basic)\s+)(?P<token>[A-Za-z0-9._~+/=:-]{4,})"
 _NAMED = (
-    r"(?P<name>[\"']?\b[A-Za-z0-9_.-]*(?:api[_-]?key|secret|token|passw(?:or)?d|credential|access[_-]?key|private[_-]?key)[A-Za-z0-9_.-]*[\"']?"
+    r"(?P<name>[\"']?\b[A-Za-z0-9_.-]*(?:api[_-]?key|secret|token(?!s)|passw(?:or)?d|credential|access[_-]?key|private[_-]?key)[A-Za-z0-9_.-]*[\"']?"
     r"\s*[=:]\s*)(?P<quote>[\"']?)(?P<value>(?!Bearer\b|Basic\b|\*\*\*)[^\s\"',;&}\)]{4,})"
 )
 
