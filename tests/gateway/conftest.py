@@ -56,6 +56,13 @@ async def runs(tmp_path: Path, gateway: ScriptedGateway) -> AsyncGenerator[Rig]:
         yield made
 
 
+@pytest.fixture(params=["chat", "runs"])
+async def either(request: pytest.FixtureRequest, tmp_path: Path, gateway: ScriptedGateway) -> AsyncGenerator[Rig]:
+    """Both transports of the scripted gateway."""
+    async with rig(tmp_path, gateway.base, gateway.key, use_runs=None if request.param == "runs" else False) as made:
+        yield made
+
+
 @pytest.fixture(params=["scripted", "real"])
 def anywhere(request: pytest.FixtureRequest) -> ScriptedGateway | GatewayProcess:
     """Each of the two gateways in turn."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from httpx_sse._decoders import SSEDecoder, SSELineDecoder
 from hypothesis import given
@@ -52,7 +54,7 @@ def by_another(text: str) -> list[Frame]:
 def test_a16_however_the_bytes_are_cut_the_frames_are_the_same(text: str, cuts: list[int]) -> None:
     data = text.encode()
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    assert decoded([data[a:b] for a, b in zip(places, places[1:], strict=False)]) == decoded([data])
+    assert decoded([data[a:b] for a, b in itertools.pairwise(places)]) == decoded([data])
 
 
 @given(STREAMS)

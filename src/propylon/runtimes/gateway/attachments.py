@@ -90,12 +90,19 @@ def _is_picture(attachment: Attachment, places: list[Path]) -> bool:
 
 def _check_size(fit: list[Attachment]) -> None:
     """Before anything is read: base64 makes three bytes four."""
-    sizes = {attachment.name: (attachment.path.stat().st_size + 2) // 3 * 4 for attachment in fit}
-    if sum(sizes.values()) > BODY_BYTES - 64 * 1024:
-        names = ", ".join(f"{name} {size / _MEGA:.1f} MB" for name, size in sizes.items())
+    sizes = [(_size(attachment) + 2) // 3 * 4 for attachment in fit]
+    if sum(sizes) > BODY_BYTES - 64 * 1024:
+        names = ", ".join(f"{attachment.name} {size / _MEGA:.1f} MB" for attachment, size in zip(fit, sizes, strict=True))
         raise RuntimeFailure(
             failure("attachments_too_large", message=f"The gateway takes at most 10 MB with one message. Encoded for it: {names}.")
         )
+
+
+def _size(attachment: Attachment) -> int:
+    try:
+        return attachment.path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _data_url(attachment: Attachment) -> str:
