@@ -2,6 +2,7 @@ import { address, get, getText, post } from "./client";
 import type {
   Branch,
   Choice,
+  McpServer,
   Personality,
   Queue,
   RunStarted,
@@ -126,6 +127,9 @@ export const serverStatus = (signal?: AbortSignal) => get<ServerStatus>("api/sta
 export const readPersonalities = async (session: string, signal?: AbortSignal) =>
   (await get<{ personalities: Personality[] }>(address("api/personalities", { session_id: session }), signal))
     .personalities;
+
+export const readServers = async (session: string, signal?: AbortSignal) =>
+  (await get<{ servers: McpServer[] }>(address("api/mcp/servers", { session_id: session }), signal)).servers;
 
 export const updateSession = (session: string, settings: { personality?: string; reasoning_effort?: string }) =>
   post<unknown>("api/session/update", { session_id: session, ...settings });

@@ -226,6 +226,15 @@ export interface Personality {
   description: string;
 }
 
+/** `tools` is their number. */
+export interface McpServer {
+  name: string;
+  transport: string;
+  status: "connecting" | "connected" | "failed" | "disabled";
+  tools: number;
+  error: string;
+}
+
 export interface Branch {
   id: string;
   parent: string | null;

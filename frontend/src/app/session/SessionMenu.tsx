@@ -4,6 +4,7 @@ import {
   Eraser,
   History,
   Pencil,
+  Plug,
   ShieldCheck,
   ShieldOff,
   SlidersHorizontal,
@@ -20,9 +21,10 @@ const Versions = lazy(() => import("./Versions"));
 const Permissions = lazy(() => import("./Permissions"));
 const AllowEverything = lazy(() => import("./AllowEverything"));
 
-type Open = "settings" | "versions" | "permissions" | "everything" | null;
-
 const Settings = lazy(() => import("./Settings"));
+const Servers = lazy(() => import("./Servers"));
+
+type Open = "settings" | "versions" | "permissions" | "everything" | "servers" | null;
 
 interface SessionMenuProps {
   model: string;
@@ -52,6 +54,7 @@ export function SessionMenu({ model, onRename, onOpen }: SessionMenuProps) {
         <MenuItem icon={Pencil} label="Rename" onClick={onRename} />
         <MenuItem icon={Copy} label="Duplicate" onClick={() => void copy()} />
         <MenuItem icon={SlidersHorizontal} label="Manner and thinking" onClick={() => setOpen("settings")} />
+        <MenuItem icon={Plug} label="MCP servers" onClick={() => setOpen("servers")} />
         <MenuLine />
         <MenuItem icon={Undo2} label="Undo last exchange" disabled={busy || empty} onClick={() => void undoLast()} />
         <MenuItem icon={Eraser} label="Clear" disabled={busy || empty} onClick={() => void clearAll()} />
@@ -81,6 +84,7 @@ export function SessionMenu({ model, onRename, onOpen }: SessionMenuProps) {
       </Menu>
       <Suspense>
         {open === "settings" ? <Settings session={session} onClose={close} /> : null}
+        {open === "servers" ? <Servers session={session} onClose={close} /> : null}
         {open === "versions" ? <Versions session={session} onClose={close} /> : null}
         {open === "permissions" ? <Permissions onClose={close} /> : null}
         {open === "everything" ? <AllowEverything onClose={close} /> : null}

@@ -77,6 +77,12 @@ export function sessionRoutes(world: World): Routes {
         { name: "teacher", description: "Explains each step as it goes" },
       ],
     }),
+    "GET api/mcp/servers": () => ({
+      servers: [
+        { name: "calendar", transport: "stdio", status: "connected", tools: 4, error: "" },
+        { name: "wiki", transport: "http", status: "failed", tools: 0, error: "The server closed the connection" },
+      ],
+    }),
     "POST api/session/update": (_, body) => {
       const { session_id, ...settings } = body;
       world.settle(session(session_id), settings, "settings");
