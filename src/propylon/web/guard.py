@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import time
@@ -27,6 +28,7 @@ DRAINED = 64 * 1024
 """Bytes of a refused body that are read so that the connection can be used again; a longer one ends it."""
 
 DRAIN_S = 2.0
+LINGER_S = 1.0
 BODY_IDLE_S = 30.0
 BODY_S = 300.0
 SAME_LINE_S = 60.0
@@ -171,10 +173,12 @@ class Guard:
         return b"".join(pieces)
 
     async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+        lingers = False
         if not refusal.closes and _has_body(scope) and not await _drained(scope, receive):
-            refusal = dataclasses.replace(refusal, closes=True)
-        as_page = b"text/html" in (dict(scope["headers"]).get(b"accept") or b"") and refusal.status not in (401, 403)
-        await refusal.answer(scope[KEY].id, as_page=as_page)(scope, receive, send)
+            refusal, lingers = dataclasses.replace(refusal, closes=True), True
+        as_page = "text/html" in (value_of(scope["headers"], b"accept") or "") and refusal.status not in (401, 403)
+        answer = refusal.answer(scope[KEY].id, as_page=as_page)
+        await answer(scope, receive, _lingering(receive, send) if lingers else send)
 
     def _say(self, line: str) -> None:
         """A line in the log, the same one once a minute: who is refused could otherwise fill it."""
@@ -231,6 +235,26 @@ async def _drained(scope: Scope, receive: Receive) -> bool:
     except TimeoutError:
         pass
     return False
+
+
+def _lingering(receive: Receive, send: Send) -> Send:
+    """Sends the answer as a whole, and ends it only when the client has stopped sending, or has been given the time to.
+
+    A connection that is closed with something unread is reset, and the client may never read why.
+    """
+
+    async def lingering(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        await send({**message, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while (message := await receive())["type"] != "http.disconnect" and message.get("more_body", False):
+                    pass
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return lingering
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:
