@@ -35,11 +35,11 @@ class Http:
         self._used = 0.0
 
     async def get(self, path: str) -> Any:
-        return await self._ask(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+        return await self._ask(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
     async def post(self, path: str, **body: Any) -> Any:
         data = json.dumps(body).encode()
-        head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
         return await self._ask(head.encode() + data)
 
     async def _ask(self, request: bytes) -> Any:
@@ -138,7 +138,7 @@ class Stream(asyncio.Protocol):
 
 async def stream(base: str, path: str, hear: Hear) -> Stream:
     """An open stream: its headers have come."""
-    request = f"GET {path} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n".encode()
     _, found = await asyncio.get_running_loop().create_connection(lambda: Stream(request, hear), *address_of(base))
     await asyncio.wait_for(asyncio.shield(found.opened), PATIENCE_S)
     return found

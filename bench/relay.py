@@ -20,7 +20,7 @@ class Relay:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         reader, writer = await asyncio.open_connection(*self._address)
-        writer.write(b"GET /v1/raw?%s HTTP/1.1\r\nHost: bench\r\n\r\n" % scope["query_string"])
+        writer.write(b"GET /v1/raw?%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % scope["query_string"])
         await reader.readuntil(b"\r\n\r\n")
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
         while data := await reader.read(1 << 16):
