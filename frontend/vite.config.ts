@@ -7,6 +7,7 @@ export default defineConfig(({ mode }) => ({
   base: "./",
   plugins: [react(), budget(), ...(mode === "mock" ? [mockServer()] : [])],
   build: {
+    rolldownOptions: { input: ["index.html", "login.html"] },
     assetsInlineLimit: 0,
     target: ["chrome123", "firefox128", "safari17.5"],
     modulePreload: { polyfill: false },

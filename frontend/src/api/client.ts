@@ -1,3 +1,5 @@
+import { loginAddress } from "../login/next";
+
 const TIMEOUT_MS = 60_000;
 
 /** A refusal or a failure to reach the server; `status` is 0 when no answer came. */
@@ -51,6 +53,7 @@ async function call(url: string, init: Omit<RequestInit, "signal"> & { signal?: 
     if (init.signal?.aborted) throw error;
     throw new ApiError(0, "The server cannot be reached.");
   }
+  if (response.status === 401 && !url.startsWith("api/auth/")) location.assign(loginAddress(location.hash));
   if (!response.ok) throw await refusal(response);
   return response;
 }

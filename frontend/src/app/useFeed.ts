@@ -4,6 +4,7 @@ import { openQueue } from "../live/queue";
 import { followSessions } from "../live/session-feed";
 import { onSessionsChanged, refresh } from "../live/thread";
 import { useThread } from "../live/thread-store";
+import { loginAddress } from "../login/next";
 import { queries, refreshSessions } from "../sessions/queries";
 
 /** Keeps the page in step with other tabs and devices; after a gap everything shown is read again. */
@@ -16,6 +17,7 @@ export function useFeed(): void {
         onSessionsChanged(change);
       },
       (line) => {
+        if (line === "signed_out") location.assign(loginAddress(location.hash));
         if (line === "live" && lost) {
           void queries.invalidateQueries();
           const { live, sessionId } = useThread.getState();
