@@ -153,6 +153,7 @@ def create_app(settings: Settings, state: State, backends: Backends | None = Non
         app.include_router(router)
     static.install(app, static.find_page(Path(__file__).parent))
     app.add_middleware(Guard, policy=policy)
+    app.add_middleware(errors.Mistakes)
     app.add_middleware(middleware.Headers)
     return app
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +51,7 @@ def open_state(folder: Path) -> State:
         raise Unusable(f"The state directory {folder} cannot be used: {error.strerror}") from error
     try:
         _claim(lock, folder)
+        make_private(folder)
         workers = _private(socket_folder(folder))
         gateway = _private(folder / "gateway")
         SqliteRunLog.check(folder / "runlog.db")
@@ -92,6 +95,26 @@ def _private(folder: Path) -> Path:
         raise Unusable(f"{folder} belongs to another user")
     folder.chmod(0o700)
     return folder
+
+
+def make_private(folder: Path) -> None:
+    """Everything in the state directory is for its owner alone: folders 0700, files 0600, whatever they were. Links are left alone.
+
+    Raises Unusable for what belongs to somebody else, because that one could read and change it.
+    """
+    for path in (folder, *folder.rglob("*")):
+        try:
+            found = path.lstat()
+        except FileNotFoundError:  # a worker that lives without us tidied up
+            continue
+        if stat.S_ISLNK(found.st_mode):
+            continue
+        if found.st_uid != os.getuid():
+            raise Unusable(f"{path} belongs to another user; make it yours, or name another state directory")
+        wanted = 0o700 if stat.S_ISDIR(found.st_mode) else 0o600
+        if stat.S_IMODE(found.st_mode) != wanted:
+            with contextlib.suppress(FileNotFoundError):
+                path.chmod(wanted)
 
 
 def _next_epoch(path: Path) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
@@ -14,6 +14,7 @@ from propylon.app import scripted
 from propylon.events import Token
 from propylon.runtimes.base import Batch, Controls, RunInput
 from propylon.runtimes.scripted import completed
+from support.process import short_folder
 from support.serving import serving
 
 PASSWORD = "correct horse battery"
@@ -32,6 +33,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("attacked")
     (made / "workspace").mkdir()
     return made
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A temporary directory with a name short enough for sockets."""
+    with short_folder() as path:
+        yield path
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

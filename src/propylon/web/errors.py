@@ -10,11 +10,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from propylon.errors import Busy, Changed, Invalid, NotAllowed, NotFound, Stale, TooOften, Unavailable, WrongPassword
 from propylon.web.deps import reply
 from propylon.web.schemas import BusyProblem, ConflictProblem, Problem, StaleProblem
-from propylon.web.security.caller import caller_of
+from propylon.web.security.caller import KEY, caller_of
+from propylon.web.security.refusal import Refusal
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +60,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(TooOften, _too_often)
     app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def problem(request: Request, status: int, code: str, error: object, **more: Any) -> Response:
@@ -125,6 +126,26 @@ async def _http(request: Request, error: Exception) -> Response:
     return answer
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed (request %s)", request.method, request.url.path, caller_of(request.scope).id, exc_info=error)
-    return problem(request, 500, "internal", "The server made a mistake; its log has the details")
+class Mistakes:
+    """Middleware: an error that nobody expected is logged whole and answered with nothing but the number of the request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            if scope["type"] != "http" or started:  # nothing can be said any more: the connection ends in the middle
+                raise
+            number = caller_of(scope).id if KEY in scope else ""
+            log.error("%s %s failed (request %s)", scope["method"], scope["path"], number, exc_info=error)
+            refusal = Refusal(500, "internal", "The server made a mistake; its log has the details")
+            await refusal.answer(number)(scope, receive, send)

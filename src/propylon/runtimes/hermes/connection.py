@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
+import socket
+import struct
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +22,8 @@ REPLY_S = 10.0
 MOST_WAITING = 4096
 
 _encode = msgspec.json.Encoder().encode
+_CREDENTIALS = struct.Struct("3i")
+"""Process, user, group."""
 
 
 class WorkerGone(Exception):
@@ -50,6 +55,9 @@ class WorkerConnection(asyncio.Protocol):
             _, connection = await asyncio.get_running_loop().create_unix_connection(cls, str(path))
         except OSError as error:
             raise WorkerGone(str(error)) from error
+        if not connection.is_ours():
+            connection.close()
+            raise WorkerGone("another user answers there")
         connection.send("attach", token=token, after=after, epoch=epoch)
         try:
             await asyncio.wait_for(asyncio.shield(connection._greeted), within)
@@ -57,6 +65,14 @@ class WorkerConnection(asyncio.Protocol):
             connection.close()
             raise WorkerGone(str(error) or "no answer") from error
         return connection
+
+    def is_ours(self) -> bool:
+        """Whether the process at the other end runs as our user; where the system does not tell, the folder's mode has to do."""
+        sock = None if self._transport is None else self._transport.get_extra_info("socket")
+        if sock is None or not hasattr(socket, "SO_PEERCRED"):
+            return True
+        _, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+        return bool(uid == os.getuid())
 
     def send(self, control: str, **fields: Any) -> None:
         """A control without an answer. Nothing happens when the worker is gone: that is learnt by reading."""

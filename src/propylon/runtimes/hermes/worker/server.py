@@ -9,6 +9,7 @@ import os
 import selectors
 import signal
 import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -34,6 +35,9 @@ FILE_CHECK = 15.0
 """Seconds between looks at whether the socket's file is still ours."""
 GREETING_WAIT = 10.0
 MOST_STRANGERS = 16
+
+_CREDENTIALS = struct.Struct("3i")
+"""Process, user and group of the other end."""
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +115,14 @@ class Waker:
         except BlockingIOError:
             pass
         self._set = False
+
+
+def is_ours(sock: socket.socket) -> bool:
+    """Whether the process at the other end runs as our user; where the system does not tell, the token alone has to do."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True
+    _, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return bool(uid == os.getuid())
 
 
 class Server:
@@ -251,6 +263,10 @@ class Server:
             sock, _ = self._listener.accept()
         except OSError as error:
             log.warning("accept: %s", error)
+            return
+        if not is_ours(sock):
+            log.warning("a connection of another user was closed")
+            sock.close()
             return
         sock.setblocking(False)
         peer = Peer(sock, time.monotonic(), mask=selectors.EVENT_READ)
