@@ -132,3 +132,9 @@ playwright_chromium() {
     "$python" -c 'from playwright.sync_api import sync_playwright as p
 with p() as playwright: print(playwright.chromium.executable_path)'
 }
+
+setup_nginx() { # for the tests behind a real proxy, which are skipped without it
+    if PATH=$PATH:/usr/sbin command -v nginx >/dev/null || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then return; fi
+    say "Installing nginx for the tests (once) ..."
+    apt_install nginx-light || say "nginx could not be installed; the tests behind it are skipped."
+}
