@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
@@ -23,6 +22,7 @@ import pytest
 import pytest_asyncio
 
 from security.conftest import PASSWORD
+from security.process import COMMAND
 from support.process import short_folder, until
 from support.serving import new_session, parsed
 
@@ -57,26 +57,6 @@ MORE = """
 proxy_pass http://127.0.0.1:{inner}/; proxy_http_version 1.1; proxy_set_header Connection "";
 proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
 proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Prefix {prefix};
-"""
-
-SERVER = """
-import sys
-from pathlib import Path
-from propylon.app import scripted
-from propylon.events import Token
-from propylon.runtimes.base import Batch
-from propylon.runtimes.scripted import completed
-from propylon.serving import serve
-from propylon.settings import Settings
-import asyncio
-
-async def script(run, controls):
-    for word in range(8):
-        yield Batch(events=[Token(text=f"word {word} ")])
-        await asyncio.sleep(0.15)
-    yield Batch(events=[], end=completed(run))
-
-serve(Settings.load(), scripted(script))
 """
 
 
@@ -116,7 +96,7 @@ async def outer() -> AsyncGenerator[str]:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         log = stack.enter_context((folder / "server.log").open("wb"))
-        command = [*(AS_NOBODY if os.getuid() == 0 else []), sys.executable, "-c", SERVER]
+        command = [*(AS_NOBODY if os.getuid() == 0 else []), *COMMAND]
         server = subprocess.Popen(command, env=environment, cwd=home, stdout=log, stderr=log)
         stack.callback(server.wait, 20)
         stack.callback(server.send_signal, signal.SIGTERM)

@@ -79,7 +79,7 @@ async def new_session(given: Given, body: schemas.NewSession) -> Response:
     return reply({"session": detail})
 
 
-@router.get("/api/tool-result", response_class=PlainTextResponse)
+@router.get("/api/tool-result", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 @declares(READS)
 async def tool_result(given: Given, session_id: SessionId, tool_call_id: str, part: str = "result") -> Response:
     """A tool's result, or one of its arguments by name, in full."""
