@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from bench import first_token, idle_viewers, long_lists, long_session, many_runs, throughput, token_latency
+from bench import first_token, gateway, idle_viewers, long_lists, long_session, many_runs, throughput, token_latency
 from bench.report import Report
 
 Measure = Callable[[Report, bool], Awaitable[None]]
@@ -19,6 +19,7 @@ MEASUREMENTS: dict[str, Measure] = {
     "token-latency": token_latency.measure,
     "throughput": throughput.measure,
     "many-runs": many_runs.measure,
+    "gateway": gateway.measure,
     "idle-viewers": idle_viewers.measure,
     "long-lists": long_lists.measure,
     "long-session": long_session.measure,

@@ -105,7 +105,7 @@ class ChatTurn:
         decoder = Decoder()
         async with self._client.stream(self._endpoint, "POST", PATH, headers, self._request.body()) as answer:
             self._accepted()
-            pieces = answer.aiter_bytes()
+            pieces = answer.aiter_raw()
             async for data in pieces:
                 self.feed.put(self._chat.feed(decoder.feed(data)))
                 if self._chat.done:

@@ -12,6 +12,7 @@ import msgspec
 
 from propylon.runtimes.failures import RuntimeFailure
 from propylon.runtimes.gateway import faults
+from propylon.runtimes.gateway.transport import Transport
 from propylon.runtimes.gateway.values import parsed
 
 RUNS = 128
@@ -21,6 +22,7 @@ INACTIVE_S = 600.0
 """A stream on which nothing comes for that long is dead; a gateway sends a comment every 30 s."""
 
 CONNECT_S = 10.0
+KEPT_S = 30.0
 QUICK_S = 15.0
 """For answers that take no agent."""
 
@@ -64,12 +66,10 @@ class Client:
 
     def __init__(self) -> None:
         self._http = httpx2.AsyncClient(
-            http1=True,
-            http2=False,
+            transport=Transport(limit=2 * RUNS, kept_s=KEPT_S),
             trust_env=False,
             follow_redirects=False,
             timeout=httpx2.Timeout(INACTIVE_S, connect=CONNECT_S, pool=CONNECT_S),
-            limits=httpx2.Limits(max_connections=2 * RUNS, max_keepalive_connections=RUNS, keepalive_expiry=30),
             headers={"Accept-Encoding": "identity", "User-Agent": "propylon"},
         )
 

@@ -41,14 +41,16 @@ class Feed:
     async def take(self, within: float) -> list[Event] | None:
         """All that waits, at least one event; [] when nothing will come any more; None when nothing came within so many seconds."""
         if not self._events and not self._closed:
-            self._wake = asyncio.get_running_loop().create_future()
+            loop = asyncio.get_running_loop()
+            self._wake = loop.create_future()
+            timer = loop.call_later(within, self._notify)
             try:
-                async with asyncio.timeout(within):
-                    await self._wake
-            except TimeoutError:
-                return None
+                await self._wake
             finally:
                 self._wake = None
+                timer.cancel()
+            if not self._events and not self._closed:
+                return None
         taken, self._events = self._events, []
         if self._room is not None:
             self._room.set_result(None)

@@ -222,7 +222,7 @@ class RunsTurn:
     async def _follow(self, remote: str) -> None:
         decoder = Decoder()
         async with self._client.stream(self._endpoint, "GET", f"{PATH}/{remote}/events", self._endpoint.headers()) as answer:
-            async for data in answer.aiter_bytes():
+            async for data in answer.aiter_raw():
                 self._put(self._translator.feed(decoder.feed(data)))
                 if self._asking:
                     self._grant()

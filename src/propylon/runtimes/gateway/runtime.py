@@ -173,7 +173,7 @@ class GatewayRuntime:
         turn = RunsTurn(self._client, endpoint, offer, run.run, run.session, self._notes, request, permissions=run.permissions)
         if not offer.approvals:
             turn.feed.put([Status(text=chat.NO_APPROVALS)])
-        self._notes.keep_session(run.branch, self._used(run))
+        self._mark_used(run)
         turn.begin()
         return turn
 
@@ -211,10 +211,11 @@ class GatewayRuntime:
         turn.begin()
         return turn
 
-    def _used(self, run: RunInput) -> SessionNote:
-        """A branch whose gateway session exists, and is no context to go on from: a run takes along what it needs."""
+    def _mark_used(self, run: RunInput) -> None:
+        """The branch's session exists at the gateway, and is no context to go on from: a run takes along what it needs."""
         known = self._notes.session(run.branch)
-        return SessionNote(session=known.session if known else run.branch)
+        if known is None or known.run:
+            self._notes.keep_session(run.branch, SessionNote(session=known.session if known else run.branch))
 
     async def _content(self, run: RunInput, said: str, config: Mapping[str, Any]) -> attachments.Content:
         if not run.attachments:
