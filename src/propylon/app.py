@@ -203,6 +203,10 @@ def hermes(settings: Settings, state: State) -> Backend:
     def choose(profile: str) -> str:
         return "gateway" if gateway.chosen(profile) else "hermes"
 
+    async def default_model(profile: str) -> ModelChoice | None:
+        # A gateway has a model of its own; what is configured here says nothing of it.
+        return await runtime.default_model(profile) if choose(profile) == "hermes" else None
+
     def prepare(session: Session) -> None:
         if choose(session.profile) != "hermes":
             return
@@ -217,7 +221,7 @@ def hermes(settings: Settings, state: State) -> Backend:
         runtimes={"hermes": runtime, "gateway": gateway},
         choose=choose,
         gateway=lambda: gateway.status("default"),
-        default_model=runtime.default_model,
+        default_model=default_model,
         agent=facts,
         settled=settled,
         prepare=prepare,

@@ -173,7 +173,7 @@ class Settings(BaseSettings):
 
     @property
     def gateway_key(self) -> str:
-        return self.gateway_api_key or self.api_server_key or ""
+        return (self.gateway_api_key or self.api_server_key or "").strip()
 
     def profile_home(self, profile: str) -> Path:
         return self.hermes_home if profile == "default" else self.hermes_home / "profiles" / profile

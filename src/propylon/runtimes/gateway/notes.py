@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -10,8 +11,11 @@ from typing import TypeVar
 
 import msgspec
 
-KEPT_S = 24 * 3600.0
+RUNS_KEPT_S = 24 * 3600.0
 """Notes of runs that nobody asks for any more; a gateway itself remembers a run for an hour."""
+
+SESSIONS_KEPT_S = 180 * 24 * 3600.0
+"""Without its note a session is told its conversation once more."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -62,13 +66,12 @@ class Notes:
         return _read(_file(self._sessions, branch), SessionNote)
 
     def _sweep(self) -> None:
-        oldest = time.time() - KEPT_S
-        for path in self._runs.glob("*.json"):
-            try:
-                if path.stat().st_mtime < oldest:
-                    path.unlink()
-            except OSError:
-                continue
+        now = time.time()
+        for folder, kept in ((self._runs, RUNS_KEPT_S), (self._sessions, SESSIONS_KEPT_S)):
+            for path in folder.glob("*.json"):
+                with contextlib.suppress(OSError):
+                    if path.stat().st_mtime < now - kept:
+                        path.unlink()
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -33,6 +33,7 @@ DEMO = "demo"
 """The provider of a session for which nothing is configured here; a gateway has its own."""
 
 PLAIN_HTTP = "HERMES_WEBUI_GATEWAY_ALLOW_PLAIN_HTTP"
+UNFIT_KEY = "The gateway's key holds characters that cannot be sent: it must be plain letters, digits and signs."
 OWN_WAYS = "The gateway answers with its own personality and reasoning effort; those of this session are not sent."
 
 Turn = ChatTurn | RunsTurn
@@ -234,7 +235,9 @@ class GatewayRuntime:
         return self._checked(choice.base_url(self._given.base_url, config))
 
     def _checked(self, base: str) -> Endpoint:
-        """Raises RuntimeFailure for an address that nothing may be sent to."""
+        """Raises RuntimeFailure for an address that nothing may be sent to, and a key that no header can hold."""
+        if not (self._given.key.isascii() and self._given.key.isprintable()):
+            raise RuntimeFailure(failure("gateway_auth_error", message=UNFIT_KEY, hint=f"Check {faults.KEY}."))
         try:
             return Endpoint(choice.checked(base, allow_plain_http=self._given.allow_plain_http), self._given.key)
         except choice.BadAddress as error:
