@@ -129,7 +129,10 @@ async def test_without_a_provider_the_demo_answers_and_nothing_is_configured(fol
         await server.start()
         (server.workspace / "notes.txt").write_text("hi")
         async with server.client() as client:
-            while (status := (await client.get("/api/status")).json())["agent"]["state"] == "starting":
+            for _ in range(600):
+                status = (await client.get("/api/status")).json()
+                if status["agent"]["state"] != "starting":
+                    break
                 await asyncio.sleep(0.05)
             assert status["demo"] is True
             made = (await client.post("/api/session/new", json={})).json()["session"]

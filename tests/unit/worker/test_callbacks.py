@@ -93,6 +93,29 @@ def test_b22_visible_words_are_not_taken_for_thinking(said: Said, given: tuple[A
     assert said.frames() == []
 
 
+@pytest.mark.parametrize(
+    ("name", "result", "failed"),
+    [
+        ("delegate_task", {"results": [{"status": "completed", "error": None}, {"status": "completed", "error": None}]}, False),
+        ("delegate_task", {"results": [{"status": "completed"}, {"status": "failed", "error": "boom"}]}, True),
+        ("read_file", {"content": 'a file about "error" and "failed"'}, False),
+        ("read_file", {"error": "no such file"}, True),
+        ("memory", {"success": False, "message": "full"}, True),
+        ("execute_code", {"status": "blocked", "message": "no"}, True),
+        ("terminal", {"exit_code": 1, "output": ""}, True),
+        ("odd", "Error: plain words", True),
+        ("odd", [1, 2], True),
+    ],
+)
+def test_a_result_is_a_failure_when_it_says_so_itself(said: Said, name: str, result: Any, failed: bool) -> None:
+    """The agent calls every result a failure that has the word in it."""
+    said.turn.tool_progress("tool.started", name, "", {})
+    said.turn.tool_start("c1", name, {})
+    said.turn.tool_progress("tool.completed", name, None, None, duration=0.1, is_error=True, result="x")
+    said.turn.tool_complete("c1", name, {}, result)
+    assert said.frames()[-1]["error"] is failed
+
+
 def test_parallel_calls_of_one_tool_are_joined_in_order(said: Said) -> None:
     turn = said.turn
     for preview in ("one", "two"):

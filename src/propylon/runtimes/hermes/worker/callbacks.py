@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import threading
 import time
@@ -17,6 +18,9 @@ from .subagents import Call, Subagents, is_event
 
 WAIT_NOTICES = ("⏳ waiting on", "⚠ no output", "⚠ no response", "↻ ")
 """Beginnings of the spinner labels that say something to a person."""
+
+FAILED = ("error", "failed", "blocked", "timeout", "interrupted")
+"""States that results of the agent's tools give themselves."""
 
 P = ParamSpec("P")
 log = logging.getLogger(__name__)
@@ -56,6 +60,19 @@ def status_level(kind: str, text: str) -> str:
     if text.lstrip().startswith("❌"):
         return "error"
     return "warn" if kind == "warn" or text.lstrip().startswith("⚠") else "info"
+
+
+def has_failed(name: str, result: str) -> bool:
+    """Whether a result that the agent calls a failure is one: it takes any that holds the word for one, and where the result is an object
+    its own fields know better."""
+    try:
+        found = json.loads(result)
+    except (ValueError, RecursionError):
+        return True
+    if not isinstance(found, dict) or name == "terminal":
+        return True
+    parts = [found, *(part for part in found.get("results") or [] if isinstance(part, dict))]
+    return any(part.get("error") or part.get("success") is False or part.get("status") in FAILED for part in parts)
 
 
 class Turn:
@@ -193,7 +210,8 @@ class Turn:
             seconds, error = outcome[1:]
         else:
             seconds, error = time.monotonic() - found.since, False
-        self.say("result", tid=found.tid, name=name, r=frames.as_text(result), error=error, s=round(seconds, 3))
+        text = frames.as_text(result)
+        self.say("result", tid=found.tid, name=name, r=text, error=error and has_failed(name, text), s=round(seconds, 3))
 
     @logged
     def status(self, kind: str, text: str = "") -> None:
