@@ -206,6 +206,7 @@ export interface ServerStatus {
   default_provider: string;
   default_workspace: string;
   demo: boolean;
+  unprotected?: boolean;
   agent: { state: "ready" | "starting" | "failed"; version: string | null; error: string | null };
 }
 

@@ -5,6 +5,7 @@ import { Chat } from "../chat/Chat";
 import { isCut, useConnection } from "../live/page-connection";
 import { openSession } from "../live/thread";
 import { useThread } from "../live/thread-store";
+import { Unprotected } from "../login/Unprotected";
 import { useServerStatus, useSessions } from "../sessions/queries";
 import { SessionPane } from "../sessions/SessionPane";
 import { classes } from "../ui/classes";
@@ -70,6 +71,7 @@ export function App() {
           onOpen={open}
           onTogglePane={() => (narrow ? setDrawer(true) : setPane(!pane))}
         />
+        <Unprotected on={status?.unprotected === true} />
         <ConnectionLine connection={connection} />
         <Chat
           workspace={session?.workspace ?? status?.default_workspace ?? ""}

@@ -2,6 +2,7 @@ import { Monitor, Moon, Sun } from "lucide-react";
 import type { ServerStatus } from "../api/types";
 import type { LineState } from "../live/connection";
 import { CONNECTION_WORDS } from "../live/page-connection";
+import { SecurityButton } from "../login/SecurityButton";
 import { classes } from "../ui/classes";
 import ui from "../ui/ui.module.css";
 import styles from "./app.module.css";
@@ -17,7 +18,10 @@ export function PaneFooter({ connection, status }: { connection: LineState; stat
           {connection === "live" && status ? agentWords(status.agent) : CONNECTION_WORDS[connection]}
         </span>
       </span>
-      <ThemeButton />
+      <span className={styles.tools}>
+        <SecurityButton />
+        <ThemeButton />
+      </span>
     </>
   );
 }

@@ -52,7 +52,7 @@ class Services:
     """`unprotected`: everybody on the network is let in, because a person said so at the start."""
 
     accounts: Accounts
-    unprotected: bool
+    unprotected: Callable[[], bool]
     sessions: Sessions
     history: History
     runs: Runs

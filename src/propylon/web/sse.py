@@ -7,6 +7,7 @@ the flow control: a slow viewer is a cursor that stands still.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from propylon.web.security.refusal import Refusal
 from propylon.web.security.streams import Streams
 
 SILENCE_S = 5.0
+END_S = 1.0
 HEARTBEAT = b": heartbeat\n\n"
 FULL = Refusal(503, "full", "Too many event streams are open; close some pages", {"Retry-After": "5"})
 
@@ -87,7 +89,9 @@ class EventStream(Response):
         leaving = asyncio.ensure_future(_left(receive))
         try:
             await asyncio.wait({pushing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if pushing.done() and not pushing.cancelled():
+            if pushing.cancelled():
+                await _end(send)
+            elif pushing.done():
                 pushing.result()
         finally:
             streams.discard(pushing)
@@ -102,6 +106,13 @@ class EventStream(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             await self._chunks.aclose()
+
+
+async def _end(send: Send) -> None:
+    """The end of an answer that was cut by us; whoever does not take it in time is cut off."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(END_S):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _left(receive: Receive) -> None:

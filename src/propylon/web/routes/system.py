@@ -63,7 +63,7 @@ async def status(given: Given) -> Response:
             "default_model": given.sessions.defaults.model or (choice.model if choice else ""),
             "default_provider": choice.provider if choice else "",
             "demo": choice is not None and choice.demo and given.sessions.defaults.model is None,
-            "unprotected": given.unprotected,
+            "unprotected": given.unprotected(),
             "agent": {"state": agent.state, "version": agent.version, "error": agent.error},
         }
     )
