@@ -80,6 +80,20 @@ async def test_a8_the_status_is_part_of_the_agents_health(serve: Serve) -> None:
         assert found == {"enabled": True, "backend": "gateway", "base_url_configured": True, "api_key_configured": True}
 
 
+@pytest.mark.parametrize("after", [0.0, 0.002, 0.01, 0.03])
+async def test_a40_a_run_that_is_not_wanted_any_more_does_not_go_on(serve: Serve, gateway: ScriptedGateway, after: float) -> None:
+    async with serve() as client:
+        session = await new_session(client)
+        run = await send(client, session, LONG)
+        await asyncio.sleep(after)
+        assert (await client.post("/api/chat/cancel", json={"stream_id": run})).json()["cancelled"] is True
+        assert (await collected(client, run, after_seq=0))[-1].event == "cancel"
+        again = await collected(client, await send(client, session, script({"text": "next"})), after_seq=0)
+        assert text_of(again) == "next"
+        asked = len(gateway.asked("/v1/chat/completions"))
+        await until(lambda: all(one.status != "running" for one in gateway.runs.values()) and gateway.left >= asked - 1, within=3)
+
+
 async def test_a41_a_live_run_is_known_with_all_it_was_given(serve: Serve, tmp_path: Path) -> None:
     async with at_work(serve) as (client, session, run):
         known = await detail(client, session)

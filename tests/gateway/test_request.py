@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +229,13 @@ async def test_a_conversation_that_cannot_fit_is_refused_before_it_is_sent(gatew
             found = (await made.say("look", base="b", rows=rows)).failure
             assert found is not None and "10.1 MB" in found.message
     assert gateway.requests == []
+
+
+async def test_128_runs_at_once_do_not_wait_for_each_other(either: Rig) -> None:
+    began = time.monotonic()
+    found = await asyncio.gather(*(either.say(script({"text": "one two three four five " * 4, "rate": 20})) for _ in range(128)))
+    assert all(one.end is not None and one.end.outcome == "completed" for one in found)
+    assert time.monotonic() - began < 8, "one after the other they take more than two minutes"
 
 
 async def test_settings_of_the_session_that_are_not_sent_are_named(chat: Rig) -> None:

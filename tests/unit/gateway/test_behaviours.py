@@ -10,7 +10,6 @@ import pytest
 TESTS = Path(__file__).parents[2]
 
 INTERNAL = {
-    40: "a worker that finds no queue leaves: there are no queues here; a run that is not wanted any more is never started",
     42: "flags set together under a lock: a run is one task of one event loop, its state one object",
     43: "a journal that cannot be made is no reason to stop: here nothing is shown that was not stored first",
     44: "journal first, then the queue: here the log is the only way to a viewer, which its own contract tests hold",

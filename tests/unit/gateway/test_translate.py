@@ -311,13 +311,34 @@ def test_a_deadline_of_the_gateway_closes_the_question() -> None:
 
 def test_what_a_person_allowed_before_is_not_asked_again() -> None:
     events, found = run_of(ASK, permissions=Permissions(granted=("rm",)))
-    assert events == [] and found.asking.allowed
-    assert found.asking.decided("", "once", "yolo", 1.0) == [] and not found.asking
+    wanted = found.asking.allowed
+    assert events == [] and wanted is not None
+    assert found.asking.granted(wanted, 1.0) == [] and not found.asking
     assert run_of({**ASK, "pattern_keys": ["rm", "other"]}, permissions=Permissions(granted=("rm",)))[0] != []
     assert run_of({**ASK, "pattern_keys": []}, permissions=Permissions(granted=("rm",)))[0] != []
     assert run_of(ASK, permissions=Permissions(yolo=True))[0] == []
     assert run_of({**ASK, "smart_denied": True}, permissions=Permissions(yolo=True))[0] != []
     assert [type(event) for event in run_of(ASK, permissions=Permissions(yolo=True))[1].asking.ask_again()] == [Approval]
+
+
+def test_an_echo_that_comes_first_leaves_the_next_question_alone() -> None:
+    _, found = run_of(ASK, {**ASK, "command": "second"}, permissions=Permissions(granted=("rm",)))
+    first = found.asking.allowed
+    assert first is not None
+    found.feed([Frame("", b'{"event": "approval.responded", "choice": "once"}')])
+    assert found.asking.granted(first, 1.0) == []
+    second = found.asking.allowed
+    assert second is not None and second.command == "second"
+    found.asking.granted(second, 1.0)
+    assert not found.asking
+    assert found.feed([Frame("", b'{"event": "approval.responded", "choice": "once"}')]) == []
+
+
+def test_another_call_that_ends_leaves_the_question_open() -> None:
+    begun = [{"event": "tool.started", "tool": "t"}, {"event": "tool.started", "tool": "u"}]
+    _, found = run_of(*begun, ASK, {"event": "tool.completed", "tool": "u"})
+    assert found.asking
+    assert [type(event) for event in found.feed([Frame("", b'{"event": "tool.completed", "tool": "t"}')])] == [Answered, ToolFinished]
 
 
 def test_marks_hold_the_progress() -> None:

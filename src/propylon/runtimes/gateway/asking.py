@@ -68,9 +68,11 @@ class Asking:
         return self._shown
 
     @property
-    def allowed(self) -> bool:
-        """Whether a person has allowed already what the oldest asks for. What a smart mode denied is never allowed beforehand."""
-        return bool(self._waiting) and not self._shown and self._may_pass(self._waiting[0])
+    def allowed(self) -> Request | None:
+        """The oldest, if a person has allowed already what it asks for. What a smart mode denied is never allowed beforehand."""
+        if self._waiting and not self._shown and self._may_pass(self._waiting[0]):
+            return self._waiting[0]
+        return None
 
     def requested(self, wanted: Request) -> list[Event]:
         self._waiting.append(wanted)
@@ -82,11 +84,18 @@ class Asking:
         self._shown = self._name(self.asked)
 
     def decided(self, question: str, choice: str, by: str, at: float) -> list[Event]:
-        """We answered, and the gateway took it; "" for what was allowed beforehand. Its own word for it may still come, or came first."""
-        if not self._waiting or question != self._shown:
+        """We gave a person's answer, and the gateway took it. Its own word for it may still come, or came first."""
+        if not self._waiting or not question or question != self._shown:
             return []
         self._echoes += 1
         return self._close(choice, by, at)
+
+    def granted(self, wanted: Request, at: float) -> list[Event]:
+        """We answered what was allowed beforehand, and the gateway took it."""
+        if self._shown or not self._waiting or self._waiting[0] is not wanted:
+            return []
+        self._echoes += 1
+        return self._close("once", "yolo", at)
 
     def heard(self, choice: str, at: float) -> list[Event]:
         """The gateway says that its oldest was answered: by us, or by somebody else."""

@@ -320,15 +320,15 @@ class RunsTurn:
 
     def _grant(self) -> None:
         """Answer what a person has allowed beforehand, one after the other."""
-        if self._asking.allowed and (self._granting is None or self._granting.done()):
+        if self._asking.allowed is not None and (self._granting is None or self._granting.done()):
             self._granting = asyncio.create_task(self._granted())
 
     async def _granted(self) -> None:
-        while self._asking.allowed:
+        while (wanted := self._asking.allowed) is not None:
             if await self._tell("once"):
                 self._put(self._asking.ask_again())
                 return
-            self._put(self._asking.decided("", "once", "yolo", time.time()))
+            self._put(self._asking.granted(wanted, time.time()))
 
     async def _tell(self, choice: str) -> str:
         """Give the gateway the answer to its oldest question; "" when it took it."""

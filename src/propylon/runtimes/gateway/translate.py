@@ -223,10 +223,10 @@ class Run:
                     self._segment.clear()
                     out.append(found)
             case "tool.completed":
-                asked_for = self._tools.latest
                 found = self._tools.heard(said, "failed" if said.get("error") else "completed", at)
                 if found is not None:
-                    if self.asking and found.tid == asked_for:
+                    if self.asking and not self._tools.latest:
+                        # A call that waits for permission is at work: when none is, nothing waits any more.
                         out += self.asking.passed(at)
                     out.append(found)
             case "approval.request":
