@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -22,6 +23,9 @@ from propylon.settings import Settings
 from propylon.state import open_state
 
 GRACE_S = 5
+WANTED_FILES = 16_384
+OWN_FILES = 256
+"""Of the open files those that are kept for databases and agents, so that connections can never take them."""
 SWITCH_S = 0.0005
 """Seconds that a thread at work on rows may keep the event loop waiting for the interpreter; Python's own default is ten times that."""
 
@@ -61,6 +65,7 @@ def serve(settings: Settings, backends: Backends | None = None) -> None:
     listener = bind(settings.host, settings.port)
     state = open_state(settings.state)
     app = create_app(settings, state, backends)
+    app.state.doorway.in_all = min(app.state.doorway.in_all, open_files() - OWN_FILES)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     sys.stdout.write(f"Propylon {__version__} is at http://{shown}:{port}/  (state: {settings.state}; stop: Ctrl-C)\n")
@@ -85,6 +90,17 @@ def server_of(app: FastAPI) -> Server:
         backlog=2048,
     )
     return Server(config, app.state.streams)
+
+
+def open_files() -> int:
+    """How many files and connections the process may have open; raised as far as the system lets us, up to `WANTED_FILES`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, WANTED_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(ValueError, OSError):  # some systems have lower limits than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return WANTED_FILES if soft == resource.RLIM_INFINITY else soft
 
 
 class OneLine(logging.Formatter):

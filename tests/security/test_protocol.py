@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from propylon.state import open_state
 from propylon.web.security.streams import Streams
 from propylon.web.security.wire import Doorway
 from security.conftest import slow_or_quick
+from security.process import SERVER
 from security.wire import port_of, raw, request
 from support.process import until
 from support.serving import new_session
@@ -256,3 +258,24 @@ async def test_a_server_with_no_place_says_so(tmp_path: Path) -> None:
             await writer.wait_closed()
         await asyncio.sleep(0.2)
         assert (await raw(port, request(target="/health", connection="close"))).statuses == [200]
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_connections_never_take_the_files_that_the_server_needs(short: Path) -> None:
+    """Started with 400 open files allowed, asked for 400 connections: the rest is refused, and databases and log go on."""
+    limited = [sys.executable, "-c", f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400))\n{SERVER}"]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(short), "HERMES_HOME": str(short), "HERMES_WEBUI_PORT": "0"}
+    process = await asyncio.create_subprocess_exec(*limited, env=environment, cwd=short, stdout=asyncio.subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        port = int((await process.stdout.readline()).decode().split(" is at ")[1].split("/  ")[0].rpartition(":")[2])
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+            session = await new_session(client)
+            held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(300)]
+            assert (await raw(port, request())).statuses == [503]
+            assert (await client.post("/api/session/rename", json={"session_id": session, "title": "kept"})).status_code == 200
+            for _, writer in held:
+                writer.close()
+    finally:
+        process.terminate()
+        assert await process.wait() == 0

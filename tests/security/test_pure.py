@@ -15,7 +15,7 @@ from propylon.web import bodies
 from propylon.web.security import addresses, cookies, hosts, proxies, syntax
 from propylon.web.security.caller import Caller
 from propylon.web.security.hosts import Host
-from propylon.web.security.origins import cross_site
+from propylon.web.security.origins import cross_site, ours
 
 
 def test_a_listed_port_is_that_port_alone() -> None:
@@ -49,6 +49,13 @@ def test_only_our_own_origin_is_ours(text: str) -> None:
 def test_nothing_like_our_origin_is_ours(scheme: str, rest: str) -> None:
     text = f"{scheme}://{rest}"
     assert (cross_site([(b"origin", text.encode())], OUR) is None) == (rest == "localhost:8787")
+
+
+def test_another_port_of_a_listed_name_is_another_server() -> None:
+    listed = {Host("box.lan", ""), Host("chat.example.com", "")}
+    assert ours([Host("box.lan", "8787")], listed) == {Host("box.lan", "8787"), Host("chat.example.com", "")}
+    assert cross_site([(b"origin", b"http://box.lan")], ours([Host("box.lan", "8787")], listed)) is not None
+    assert cross_site([(b"origin", b"https://box.lan")], ours([Host("127.0.0.1", "8787")], listed)) is None
 
 
 @given(st.text(max_size=60))

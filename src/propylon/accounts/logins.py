@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -12,12 +13,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
 from propylon import ids
 from propylon.errors import NotFound
 from propylon.store import logins
 from propylon.store.engine import Database
 from propylon.store.records import Login, Scope
+
+log = logging.getLogger(__name__)
 
 DAY = 86_400.0
 TIDY_S = 30.0
@@ -114,9 +118,9 @@ class Logins:
 
     async def tidy(self) -> None:
         """Write down who was seen, and end what is over. A login whose event stream is open is in use."""
-        now = self._clock()
+        now, open_now = self._clock(), frozenset(self.in_use())
         for login in self._by_token.values():
-            if login.id in self.in_use():
+            if login.id in open_now:
                 self._seen[login.id] = (now, self._fresh(login).address)
         seen, self._seen = self._seen, {}
         self._by_token = {key: _seen(login, seen) for key, login in self._by_token.items()}
@@ -134,7 +138,10 @@ class Logins:
     async def _keep_tidy(self) -> None:
         while True:
             await asyncio.sleep(TIDY_S)
-            await self.tidy()
+            try:
+                await self.tidy()
+            except SQLAlchemyError:
+                log.exception("who is logged in could not be written down; tried again in %.0f s", TIDY_S)
 
     async def _end(self, found: list[Login]) -> None:
         """At once for new requests; then for good; then for what is open."""

@@ -122,8 +122,8 @@ class Guard:
     def _by_origin(self, scope: Scope, caller: Caller, rule: Rule) -> Refusal | None:
         if scope["method"] in origins.SAFE and not rule.acts:
             return None
-        ours = {host for text in (caller.host, *values_of(scope["headers"], b"host")) if (host := hosts.parse(text))} | self._policy.allowed
-        refusal = origins.cross_site(scope["headers"], ours)
+        asked = [host for text in (caller.host, *values_of(scope["headers"], b"host")) if (host := hosts.parse(text))]
+        refusal = origins.cross_site(scope["headers"], origins.ours(asked, self._policy.allowed))
         if refusal is not None:
             self._say(f"refused {scope['method']} {scope['path']!r} of another site from {caller.address}")
         return refusal

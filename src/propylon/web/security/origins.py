@@ -16,18 +16,28 @@ from propylon.web.security.refusal import Refusal
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def cross_site(headers: RawHeaders, ours: Iterable[Host]) -> Refusal | None:
-    """For requests that change something. `ours`: the hosts, with their ports, that a page of ours can come from."""
+def cross_site(headers: RawHeaders, own: Iterable[Host]) -> Refusal | None:
+    """For requests that change something. `own`: the hosts, with their ports, that a page of ours can come from."""
     headers = list(headers)
     sites = values_of(headers, b"sec-fetch-site")
     if any(site not in ("same-origin", "none") for site in sites):
         return _foreign()
     origins = values_of(headers, b"origin")
     stated = origins or values_of(headers, b"referer")
-    hosts = frozenset(ours)
+    hosts = frozenset(own)
     if any(_host(text, whole=bool(origins)) not in hosts for text in stated):
         return _foreign()
     return None
+
+
+def ours(asked: Iterable[Host], listed: Iterable[Host]) -> frozenset[Host]:
+    """What our pages can come from: the host that was asked for, and listed names that a proxy may have replaced by another.
+
+    A listed name that was asked for counts with the port that was asked for alone: another port is another server.
+    """
+    here = frozenset(asked)
+    names = {host.name for host in here}
+    return here | {host for host in listed if host.name not in names}
 
 
 def _host(text: str, *, whole: bool) -> Host | None:
