@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from propylon.holdback import joined_lead
+
 PAYLOAD_LIMIT = 64 * 1024
 """Bytes of UTF-8 of one tool argument or result in a frame or a transcript row; the rest is fetched on demand."""
 
@@ -26,18 +28,20 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     terminal: ClassVar[bool] = False
 
 
-class Token(Event, frozen=True, kw_only=True):
-    """A piece of the visible answer."""
+class Token(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A piece of the visible answer. `lead` is what stands before it, where its masks depend on that; it never reaches a viewer."""
 
     kind: ClassVar[str] = "token"
     text: str
+    lead: str = ""
 
 
-class Reasoning(Event, frozen=True, kw_only=True):
-    """A piece of the model's thinking."""
+class Reasoning(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A piece of the model's thinking. `lead` as in Token."""
 
     kind: ClassVar[str] = "reasoning"
     text: str
+    lead: str = ""
 
 
 class ToolStarted(Event, frozen=True, kw_only=True):
@@ -281,20 +285,23 @@ def joined(events: list[Event]) -> list[Event]:
     """The same run of events with neighbouring pieces of text, and of reasoning, made one."""
     out: list[Event] = []
     pieces: list[str] = []
+    lead = ""
     of: type[Token] | type[Reasoning] | None = None
     for event in events:
         cls = type(event)
         if of is not None and cls is not of:
-            out.append(of(text="".join(pieces)))
+            out.append(of(text="".join(pieces), lead=lead))
             pieces.clear()
-            of = None
-        if cls is Token or cls is Reasoning:
-            of = cls
-            pieces.append(event.text)  # type: ignore[attr-defined]
+            of, lead = None, ""
+        if isinstance(event, Token | Reasoning):
+            of = type(event)
+            if event.lead:
+                lead = joined_lead(sum(map(len, pieces)), lead, event.lead)
+            pieces.append(event.text)
         else:
             out.append(event)
     if of is not None:
-        out.append(of(text="".join(pieces)))
+        out.append(of(text="".join(pieces), lead=lead))
     return out
 
 

@@ -1,47 +1,29 @@
-"""Secrets in text that was not written by us are masked before it is shown, logged or cut. Pure.
+"""Secrets in text that leaves: masked before it is shown, logged or cut. Pure. What a secret looks like stands in `holdback.py`.
 
 Redact first, truncate then: half a secret is one too.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
+from typing import Any
 
-LONG = 18
-"""From this length on a mask keeps the first 6 and the last 4 characters, so that a person can tell which secret it was."""
+import msgspec
 
-_PREFIXED = (
-    r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{8,}|ghp_[A-Za-z0-9]{8,}|github_pat_[A-Za-z0-9_]{8,}|gh[ousr]_[A-Za-z0-9]{8,}"
-    r"|AKIA[A-Z0-9]{12,}|xox[a-z]-[A-Za-z0-9-]{8,}|hf_[A-Za-z0-9]{8,}|SG\.[A-Za-z0-9_.-]{8,})"
-)
-_KEY_BLOCK = r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)"
-_BEARER = r"(?P<scheme>\b(?:Bearer|Basic)\s+)(?P<token>[A-Za-z0-9._~+/=:-]{4,})"
-_NAMED = (
-    r"(?P<name>[\"']?\b[A-Za-z0-9_.-]*(?:api[_-]?key|secret|token(?!s)|passw(?:or)?d|credential|access[_-]?key|private[_-]?key)[A-Za-z0-9_.-]*[\"']?"
-    r"\s*[=:]\s*)(?P<quote>[\"']?)(?P<value>(?!Bearer\b|Basic\b|\*\*\*)[^\s\"',;&}\)]{4,})"
-)
+from propylon.holdback import LONG, HoldBack, joined_lead, mask, masked
 
-_key_block = re.compile(_KEY_BLOCK, re.DOTALL)
-_prefixed = re.compile(_PREFIXED)
-_bearer = re.compile(_BEARER, re.IGNORECASE)
-_named = re.compile(_NAMED, re.IGNORECASE)
+__all__ = ["LONG", "HoldBack", "joined_lead", "mask", "masked", "redact", "redacted", "shortened"]
+
+_NAMED = "secret: '"
+_encode = msgspec.json.Encoder().encode
 
 
-def mask(secret: str) -> str:
-    """The secret, recognisable by whoever knows it and useless to anybody else."""
-    return f"{secret[:6]}...{secret[-4:]}" if len(secret) >= LONG else "***"
-
-
-def redact(text: str, known: Iterable[str] = ()) -> str:
-    """The text with everything masked that looks like a secret, and the `known` ones without a trace."""
+def redact(text: str, known: Iterable[str] = (), lead: str = "") -> str:
+    """The text with everything masked that looks like a secret, and the `known` ones without a trace. `lead`: see `masked`."""
     for secret in known:
-        if secret:
+        if secret and secret in text:
             text = text.replace(secret, "***")
-    text = _key_block.sub("***", text)
-    text = _bearer.sub(lambda found: found["scheme"] + mask(found["token"]), text)
-    text = _named.sub(lambda found: found["name"] + found["quote"] + _once(found["value"]), text)
-    return _prefixed.sub(lambda found: mask(found[0]), text)
+    return masked(text, lead)
 
 
 def shortened(text: str, most: int, known: Iterable[str] = ()) -> str:
@@ -49,6 +31,22 @@ def shortened(text: str, most: int, known: Iterable[str] = ()) -> str:
     return redact(text, known).strip()[:most]
 
 
-def _once(value: str) -> str:
-    """A value that was masked before stays as it is."""
-    return value if "..." in value and len(value) <= len("123456...1234") else mask(value)
+def redacted(value: Any, known: Iterable[str] = ()) -> Any:
+    """JSON with every text in it redacted, also what its key makes a secret; the value itself where there is nothing to mask."""
+    if isinstance(value, str):
+        return redact(value, known)
+    if isinstance(value, dict):
+        found = {name: _of(name, field, known) for name, field in value.items()}
+        return found if any(found[name] is not value[name] for name in found) else value
+    if isinstance(value, list | tuple):
+        items = [redacted(item, known) for item in value]
+        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    return value
+
+
+def _of(name: object, field: Any, known: Iterable[str]) -> Any:
+    if not isinstance(field, str) or not isinstance(name, str):
+        return redacted(field, known)
+    if "\n" in name or len(name) > 64:
+        return redact(field, known)
+    return redact(field, known) if "\n" in field else redact(field, known, f'"{name}": "')

@@ -10,7 +10,7 @@ import pytest
 import propylon
 
 ROOT = Path(propylon.__file__).parent
-BASE = {"errors", "events", "ids", "redaction", "waiters"}
+BASE = {"errors", "events", "holdback", "ids", "redaction", "waiters"}
 MAY_USE = {
     "cli": {"serving", "settings"},
     "serving": {"app", "settings", "state"},

@@ -17,10 +17,12 @@ class Frame(msgspec.Struct, frozen=True, tag_field="k"):
 
 class Text(Frame, frozen=True, tag="text"):
     t: str
+    lead: str = ""
 
 
 class Reason(Frame, frozen=True, tag="reason"):
     t: str
+    lead: str = ""
 
 
 class Tool(Frame, frozen=True, tag="tool"):

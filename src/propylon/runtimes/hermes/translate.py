@@ -31,10 +31,10 @@ def batch(session: str, numbered: Iterable[Numbered]) -> Batch:
 def event(session: str, frame: Numbered) -> Event:
     """The event that a frame stands for; `end` is none and has a function of its own."""
     match frame:
-        case frames.Text(t=text):
-            return events.Token(text=text)
-        case frames.Reason(t=text):
-            return events.Reasoning(text=text)
+        case frames.Text(t=text, lead=lead):
+            return events.Token(text=text, lead=lead)
+        case frames.Reason(t=text, lead=lead):
+            return events.Reasoning(text=text, lead=lead)
         case frames.Tool():
             return events.ToolStarted(tid=frame.tid, name=frame.name, args=frame.args, preview=frame.preview, at=frame.at)
         case frames.Result():

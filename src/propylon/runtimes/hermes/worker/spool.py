@@ -1,6 +1,7 @@
 """What the worker has said and the server has not acknowledged: in memory, then in a spill file, then by holding the agent.
 
-Numbers are given when a frame is kept. Only the last, never sent, piece of text may still grow.
+Numbers are given when a frame is kept. Only the last, never sent, piece of text may still grow. Text passes a `HoldBack` first, so that no
+frame ends inside a secret.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .frames import DELTA_LIMIT, Frame, encode
+from .holdback import HoldBack, joined_lead
 
 MEMORY_LIMIT = 4 * 1024 * 1024
 """Bytes kept in memory before frames go to the spill file."""
 HARD_LIMIT = 64 * 1024 * 1024
 """Bytes kept in memory when the disk takes no more; beyond it the agent's threads wait."""
+
+ENDING = frozenset({"tool", "answer", "leftover", "end"})
+"""Frames that end a stretch of text: what is held back goes out before them."""
+BREAKING = frozenset({"approval", "clarify"})
+"""Frames before which it goes out too, though the text may go on after them. Any other frame lets it wait."""
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +58,10 @@ class Spool:
         self._ended: set[str] = set()
         self._tail: tuple[str, str] | None = None
         self._pieces: list[str] = []
+        self._lead = ""
         self._length = 0
+        self._stretch: tuple[str, str] | None = None
+        self._back = HoldBack()
         self._file = -1
         self._file_end = 0
         self._in_file = 0
@@ -67,6 +77,7 @@ class Spool:
                 self._hold()
             if run in self._ended:
                 return
+            self._release(run, str(frame["k"]))
             self._seal()
             if frame["k"] == "end":
                 self._ended.add(run)
@@ -74,19 +85,18 @@ class Spool:
         self._wake()
 
     def add_text(self, kind: str, run: str, text: str) -> None:
-        """Add to the growing `text` or `reason` of a run, or begin one. Waits at the hard limit."""
+        """Add to the growing `text` or `reason` of a run, or begin one; what may become a secret is held back. Waits at the hard limit."""
         if not text:
             return
         with self._changed:
             self._hold()
             if run in self._ended:
                 return
-            begun = self._tail != (kind, run) or self._length + len(text) > DELTA_LIMIT
-            if begun:
-                self._seal()
-                self._tail = (kind, run)
-            self._pieces.append(text)
-            self._length += len(text)
+            begun = False
+            if self._stretch != (kind, run):
+                begun = self._stretch is not None and self._grow(*self._stretch, *self._back.end())
+                self._stretch = (kind, run)
+            begun = self._grow(kind, run, *self._back.feed(text)) or begun
         if begun:
             self._wake()
 
@@ -162,14 +172,41 @@ class Spool:
 
     # Under the lock.
 
+    def _release(self, run: str, kind: str) -> None:
+        """Let go what is held back, if this frame of the run comes after it."""
+        if self._stretch is None or self._stretch[1] != run:
+            return
+        if kind in ENDING:
+            self._grow(*self._stretch, *self._back.end())
+            self._stretch = None
+        elif kind in BREAKING:
+            self._grow(*self._stretch, *self._back.flush())
+
+    def _grow(self, kind: str, run: str, text: str, lead: str) -> bool:
+        """Whether a frame was begun for it."""
+        if not text:
+            return False
+        begun = self._tail != (kind, run) or self._length + len(text) > DELTA_LIMIT
+        if begun:
+            self._seal()
+            self._tail = (kind, run)
+        if lead:
+            self._lead = joined_lead(self._length, self._lead, lead)
+        self._pieces.append(text)
+        self._length += len(text)
+        return begun
+
     def _seal(self) -> None:
         if self._tail is None:
             return
         kind, run = self._tail
         text = "".join(self._pieces)
-        self._tail, self._length = None, 0
+        frame = {"k": kind, "run": run, "t": text}
+        if self._lead:
+            frame["lead"] = self._lead
+        self._tail, self._length, self._lead = None, 0, ""
         self._pieces.clear()
-        self._keep(run, {"k": kind, "run": run, "t": text})
+        self._keep(run, frame)
 
     def _keep(self, run: str, frame: Frame) -> None:
         n = self._last + 1
