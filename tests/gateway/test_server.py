@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import time
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import httpx2
 import pytest
 
 from support.gateway_process import GatewayProcess, gateway_process
-from support.process import ServerProcess, script, server_process, until, write_config
+from support.process import ServerProcess, script, server_process, write_config
 from support.serving import collected, first_token, frames, new_session, rows, send, text_of
 
 LONG = script({"text": "one two three " * 100, "delay": 0.02})
@@ -56,7 +58,9 @@ async def edited(client: httpx2.AsyncClient, session: str, message: str, text: s
     return str(answer.json()["stream_id"])
 
 
-async def test_a8_a41_text_a_tool_and_an_edit_that_cuts_the_gateways_context(served: ServerProcess, record: Path) -> None:
+async def test_a8_a41_text_a_tool_and_an_edit_that_cuts_the_gateways_context(
+    served: ServerProcess, record: Path, real_gateway: GatewayProcess
+) -> None:
     async with served.client() as client:
         health = (await client.get("/api/health/agent")).json()["gateway_chat"]
         assert health == {"enabled": True, "backend": "gateway", "base_url_configured": True, "api_key_configured": True}
@@ -78,6 +82,8 @@ async def test_a8_a41_text_a_tool_and_an_edit_that_cuts_the_gateways_context(ser
         await collected(client, await send(client, session, script({"text": "delta"})), after_seq=0)
         asked = json.dumps(asked_of_the_model(record)[1:])
         assert "alpha" in asked and "gamma" in asked and "beta" not in asked
+    for path in [served.folder / "server.log", *(one for one in served.state.rglob("*") if one.is_file())]:
+        assert real_gateway.key.encode() not in path.read_bytes(), path
 
 
 async def test_a45_a46_stop(served: ServerProcess) -> None:
@@ -152,7 +158,7 @@ async def test_our_server_is_killed_while_the_agent_waits_for_permission(served:
     target.mkdir()
     async with served.client() as client:
         session = await new_session(client)
-        message = script({"tools": [["terminal", {"command": f"sleep 2 && rm -rf {target}"}]]}, {"text": "over"})
+        message = script({"tools": [["terminal", {"command": f"rm -rf {target}"}]]}, {"text": "over"})
         run = await send(client, session, message)
         async for frame in frames(client, run, after_seq=0):
             if frame.event == "approval":
@@ -168,33 +174,34 @@ async def test_our_server_is_killed_while_the_agent_waits_for_permission(served:
         assert (await rows(client, session))[-1]["content"].strip() == "over" and not target.exists()
 
 
+@asynccontextmanager
+async def session_of(folder: Path, gateway: GatewayProcess, transport: str, model: str) -> AsyncGenerator[tuple[httpx2.AsyncClient, str]]:
+    """A client of a server of its own, and a session there."""
+    folder.mkdir()
+    async with server_process(folder, **environment(gateway, transport)) as server:
+        write_config(server.home, model)
+        await server.start()
+        async with server.client() as client:
+            yield client, await new_session(client)
+
+
 async def test_the_gateway_is_killed_in_the_middle_and_comes_back(folder: Path, recorded_model: str) -> None:
     with gateway_process(folder, recorded_model) as gateway:
-        for transport in ("chat", "runs"):
-            place = folder / transport
-            place.mkdir()
-            async with server_process(place, **environment(gateway, transport)) as server:
-                write_config(server.home, recorded_model)
-                await server.start()
-                async with server.client() as client:
-                    session = await new_session(client)
-                    run = await send(client, session, LONG)
-                    await first_token(client, run)
-                    gateway.kill()
-                    began = time.monotonic()
-                    found = await collected(client, run, after_seq=0)
-                    assert time.monotonic() - began < 10
-                    assert found[-1].event == "apperror" and found[-1].data["type"] == "gateway_error"
-                    stored = await rows(client, session)
-                    assert stored[1]["_partial"] and stored[1]["content"] == text_of(found)
-                    gateway.start()
-                    again = await collected(client, await send(client, session, script({"text": "next turn"})), after_seq=0)
-                    assert text_of(again) == "next turn", again
-
-
-async def test_secrets_of_ours_are_in_no_file_and_no_log(served: ServerProcess, real_gateway: GatewayProcess) -> None:
-    async with served.client() as client:
-        await collected(client, await send(client, await new_session(client), script({"text": "x"})), after_seq=0)
-    await until(lambda: (served.folder / "server.log").exists())
-    for path in [served.folder / "server.log", *(one for one in served.state.rglob("*") if one.is_file())]:
-        assert real_gateway.key.encode() not in path.read_bytes(), path
+        async with AsyncExitStack() as stack:
+            served = [
+                await stack.enter_async_context(session_of(folder / name, gateway, name, recorded_model)) for name in ("chat", "runs")
+            ]
+            runs = [await send(client, session, LONG) for client, session in served]
+            await asyncio.gather(*(first_token(client, run) for (client, _), run in zip(served, runs, strict=True)))
+            gateway.kill()
+            began = time.monotonic()
+            for (client, session), run in zip(served, runs, strict=True):
+                found = await collected(client, run, after_seq=0)
+                assert time.monotonic() - began < 10
+                assert found[-1].event == "apperror" and found[-1].data["type"] == "gateway_error"
+                stored = await rows(client, session)
+                assert stored[1]["_partial"] and stored[1]["content"] == text_of(found)
+            gateway.start()
+            for client, session in served:
+                again = await collected(client, await send(client, session, script({"text": "next turn"})), after_seq=0)
+                assert text_of(again) == "next turn", again
