@@ -21,8 +21,11 @@ PASSWORD = "correct horse battery"
 
 
 async def slow_or_quick(run: RunInput, controls: Controls) -> AsyncIterator[Batch]:
-    """Says a word and ends; a message `slow` keeps the run live until it is stopped."""
+    """Says a word and ends; a message `slow` keeps the run live until it is stopped, `much` says 16 MiB."""
     yield Batch(events=[Token(text="hello")])
+    if run.text == "much":
+        for _ in range(256):
+            yield Batch(events=[Token(text="x" * 65_536)])
     if run.text == "slow":
         await asyncio.Event().wait()
     yield Batch(events=[], end=completed(run))

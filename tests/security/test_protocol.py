@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 import pytest
 
 from propylon.app import create_app, scripted
@@ -22,7 +23,7 @@ from security.conftest import slow_or_quick
 from security.process import SERVER
 from security.wire import port_of, raw, request
 from support.process import until
-from support.serving import new_session
+from support.serving import frames, new_session, send
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -215,6 +216,27 @@ async def test_fifty_slow_sockets_hold_nobody_up(tmp_path: Path) -> None:
             await asyncio.sleep(0.05)
         assert max(task.result() for task in dripping) < 8
         assert slowest < 1
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_viewers_that_never_read_hold_nobody_up(tmp_path: Path) -> None:
+    async with small_server(tmp_path, Doorway(), Streams()) as port, httpx2.AsyncClient(base_url=f"http://localhost:{port}") as client:
+        run = await send(client, await new_session(client), "much")
+        asleep = []
+        for _ in range(20):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.write(request(target=f"/api/chat/stream?stream_id={run}&after_seq=0", accept="text/event-stream"))
+            asleep.append((reader, writer))
+        before = psutil.Process().memory_info().rss
+        found = [frame.event async for frame in frames(client, run, after_seq=0)]
+        assert found.count("token") == 257 and found[-1] == "stream_end"
+        begin = time.monotonic()
+        assert (await client.get("/health")).status_code == 200
+        assert time.monotonic() - begin < 1
+        assert psutil.Process().memory_info().rss - before < 200 * 1024 * 1024, "what they do not read is not kept for each"
+        for _, writer in asleep:
+            writer.transport.abort()
 
 
 @pytest.mark.asyncio(loop_scope="function")

@@ -92,7 +92,7 @@ class Guard:
         headers = scope["headers"]
         socket = _socket_address(scope)
         peer = proxies.peer_of(socket, headers, self._policy.trusted)
-        if not peer.believed and proxies.forwards(headers):
+        if not peer.believed and not proxies.FORWARDED.isdisjoint(name for name, _ in headers):
             self._say(f"{socket} forwards for others but is not in HERMES_WEBUI_TRUSTED_PROXIES; it is taken for the client itself")
         caller = Caller(
             id=number,

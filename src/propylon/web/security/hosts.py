@@ -36,6 +36,7 @@ def parse(text: str) -> Host | None:
     return Host(name, "" if port in ("80", "443") else port)
 
 
+@lru_cache(maxsize=256)
 def literal(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The address that `name` is, None for a real name."""
     try:

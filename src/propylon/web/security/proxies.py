@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from propylon.web.security.caller import RawHeaders, value_of, values_of
 
@@ -42,7 +43,7 @@ def networks(text: str) -> tuple[Network, ...]:
 def peer_of(socket_address: str, headers: RawHeaders, trusted: Iterable[Network]) -> Peer:
     """The client behind the socket. The last address that is no proxy of ours counts: what stands before it is the client's own say."""
     trusted = tuple(trusted)
-    if not _listed(socket_address, trusted):
+    if not trusted or not _listed(socket_address, trusted):
         return Peer(address=socket_address)
     headers = list(headers)
     chain = [part.strip() for value in values_of(headers, b"x-forwarded-for") for part in value.split(",")]
@@ -63,15 +64,12 @@ def peer_of(socket_address: str, headers: RawHeaders, trusted: Iterable[Network]
     )
 
 
-def forwards(headers: RawHeaders) -> bool:
-    return any(name in FORWARDED for name, _ in headers)
-
-
 def _listed(text: str, trusted: tuple[Network, ...]) -> bool:
     address = _address(text)
     return address is not None and any(address in network for network in trusted)
 
 
+@lru_cache(maxsize=1024)
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(text)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 
 from propylon.web.security.caller import RawHeaders
 from propylon.web.security.refusal import Refusal
 
 MOST_HEADERS = 100
 MOST_HEADER_BYTES = 16 * 1024
+_CONTROL = re.compile(rb"[\x00-\x20\x7f]")
 _ONCE = (b"content-length", b"transfer-encoding", b"content-type", b"authorization", b"origin")
 
 
@@ -19,14 +20,14 @@ def malformed(target: bytes, headers: RawHeaders) -> Refusal | None:
         return Refusal(431, "headers", "The request has more headers than this server takes", closes=True)
     if not target.startswith(b"/") or target.startswith(b"//") or len(target) > MOST_HEADER_BYTES:
         return _malformed("The request target must be a path")
-    if any(byte <= 0x20 or byte == 0x7F for byte in target):
+    if _CONTROL.search(target):
         return _malformed("The request target has characters that no path has")
-    seen = Counter(name for name, _ in headers)
-    if seen[b"host"] != 1:
+    names = [name for name, _ in headers]
+    if names.count(b"host") != 1:
         return _malformed("The request must have one Host header")
-    if any(seen[name] > 1 for name in _ONCE):
+    if any(names.count(name) > 1 for name in _ONCE):
         return _malformed("A header that may stand once stands twice")
-    if seen[b"content-length"] and seen[b"transfer-encoding"]:
+    if b"content-length" in names and b"transfer-encoding" in names:
         return _malformed("The request states its length in two ways")
     for name, value in headers:
         if name == b"content-length" and not (value.isdigit() and len(value) < 20):
