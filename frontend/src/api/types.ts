@@ -207,6 +207,7 @@ export interface ServerStatus {
   default_workspace: string;
   demo: boolean;
   unprotected?: boolean;
+  gateway_chat?: { enabled: boolean; api_key_configured: boolean };
   agent: { state: "ready" | "starting" | "failed"; version: string | null; error: string | null };
 }
 

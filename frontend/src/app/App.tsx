@@ -76,6 +76,7 @@ export function App() {
         <Chat
           workspace={session?.workspace ?? status?.default_workspace ?? ""}
           demo={demo}
+          keyless={status?.gateway_chat?.enabled === true && !status.gateway_chat.api_key_configured}
           onOpened={(id) => navigate(pathOf(id), { replace: true })}
           onNew={startNew}
           onOpen={open}

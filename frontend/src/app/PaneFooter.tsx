@@ -15,7 +15,7 @@ export function PaneFooter({ connection, status }: { connection: LineState; stat
       <span className={styles.server}>
         <span className={classes(styles.dot, ready && styles.dotLive)} aria-hidden />
         <span title={status ? `Propylon ${status.version}` : undefined}>
-          {connection === "live" && status ? agentWords(status.agent) : CONNECTION_WORDS[connection]}
+          {connection === "live" && status ? agentWords(status) : CONNECTION_WORDS[connection]}
         </span>
       </span>
       <span className={styles.tools}>
@@ -26,7 +26,8 @@ export function PaneFooter({ connection, status }: { connection: LineState; stat
   );
 }
 
-function agentWords({ state, version, error }: ServerStatus["agent"]): string {
+function agentWords({ agent: { state, version, error }, gateway_chat }: ServerStatus): string {
+  if (gateway_chat?.enabled) return "Through a Hermes Gateway";
   if (state === "ready") return `Connected to Hermes${version ? ` ${version}` : ""}`;
   if (state === "starting") return "The agent is starting";
   return error ? `The agent did not start: ${error}` : "The agent did not start";

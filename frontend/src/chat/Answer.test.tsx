@@ -46,7 +46,7 @@ it("says what a failure is, what it means and what to do", () => {
   const failure = { type: "auth", label: "The key was refused", message: "Not accepted.", hint: "Run `hermes model`." };
   render(answer("three", records(["token", { text: "I beg" }], ["apperror", { session_id: "s", ...failure }]), false));
   const card = screen.getByRole("region", { name: "Failure" });
-  expect(card.textContent).toContain("Not accepted. What the agent did until then is kept.");
+  expect(card.textContent).toContain("Not accepted.");
   expect(card.querySelector("code")?.textContent).toBe("hermes model");
 });
 

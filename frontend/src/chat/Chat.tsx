@@ -13,13 +13,15 @@ import { Thread } from "./Thread";
 interface ChatProps {
   workspace: string;
   demo: boolean;
+  /** The agent is behind a gateway for which no key is set. */
+  keyless: boolean;
   onOpened: (session: string) => void;
   onNew: () => void;
   /** Another session is to be shown. */
   onOpen: (session: string) => void;
 }
 
-export function Chat({ workspace, demo, onOpened, onNew, onOpen }: ChatProps) {
+export function Chat({ workspace, demo, keyless, onOpened, onNew, onOpen }: ChatProps) {
   const session = useThread((state) => state.sessionId);
   const phase = useThread((state) => state.phase);
   const problem = useThread((state) => state.problem);
@@ -47,7 +49,7 @@ export function Chat({ workspace, demo, onOpened, onNew, onOpen }: ChatProps) {
       {phase === "loading" ? (
         <Loading />
       ) : empty ? (
-        <EmptyState demo={demo} onSend={onSend} />
+        <EmptyState demo={demo} keyless={keyless} onSend={onSend} />
       ) : (
         <Thread key={session ?? "new"} />
       )}

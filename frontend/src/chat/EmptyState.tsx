@@ -9,7 +9,13 @@ const EXAMPLES = [
   { icon: Text, text: "Show me markdown" },
 ];
 
-export function EmptyState({ demo, onSend }: { demo: boolean; onSend: (text: string) => void }) {
+interface EmptyStateProps {
+  demo: boolean;
+  keyless: boolean;
+  onSend: (text: string) => void;
+}
+
+export function EmptyState({ demo, keyless, onSend }: EmptyStateProps) {
   return (
     <div className={styles.empty}>
       <div className={styles.inColumn}>
@@ -27,6 +33,15 @@ export function EmptyState({ demo, onSend }: { demo: boolean; onSend: (text: str
         ))}
       </ul>
       <div className={`${styles.inColumn} ${styles.noteSpace}`}>
+        {keyless ? (
+          <p className={styles.note}>
+            <Info size={16} strokeWidth={1.75} aria-hidden />
+            <span>
+              Answers come through a Hermes Gateway, and no key is set for it. If it wants one, set{" "}
+              <code>HERMES_WEBUI_GATEWAY_API_KEY</code> and start the server again.
+            </span>
+          </p>
+        ) : null}
         {demo ? (
           <p className={styles.note}>
             <Info size={16} strokeWidth={1.75} aria-hidden />

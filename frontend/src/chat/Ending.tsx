@@ -24,7 +24,7 @@ function FailureCard({ error }: { error: RunError }) {
         <TriangleAlert size={16} strokeWidth={1.75} aria-hidden />
         {label}
       </p>
-      <p className={styles.happened}>{message} What the agent did until then is kept.</p>
+      <p className={styles.happened}>{message}</p>
       {hint ? <p className={styles.hint}>{withCode(hint)}</p> : null}
       {details ? (
         <details>
