@@ -42,6 +42,7 @@ from propylon.store.records import Session
 from propylon.web import errors, middleware, static
 from propylon.web.deps import Services
 from propylon.web.guard import Guard, Policy
+from propylon.web.masking import KnownSecrets, Masking
 from propylon.web.routes import agent, auth, chat, history, questions, sessions, system
 from propylon.web.routes import queue as queue_routes
 from propylon.web.security import hosts, proxies
@@ -105,6 +106,7 @@ def create_app(settings: Settings, state: State, backends: Backends | None = Non
         supervisor.finished += [queue.finished, titles.finished]
         app.state.services = Services(
             accounts=accounts,
+            masking=app.state.masking,
             unprotected=lambda: policy.literals and not accounts.enabled,
             sessions=of_sessions,
             history=History(state.database, changes, run_history.from_rows),
@@ -138,6 +140,7 @@ def create_app(settings: Settings, state: State, backends: Backends | None = Non
 
     app = FastAPI(title="Propylon", version=__version__, lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.state.streams = Streams()
+    app.state.masking = masking_of(settings)
     app.state.doorway = Doorway(trusted=policy.trusted)
     errors.install(app)
     for router in (
@@ -177,6 +180,13 @@ def policy_of(settings: Settings) -> Policy:
     return Policy(allowed=frozenset(allowed), trusted=trusted, literals=not settings.is_local)
 
 
+def masking_of(settings: Settings) -> Masking:
+    """What is masked in all that leaves; of known values our own and those in the `.env` of every profile."""
+    profiles = settings.hermes_home / "profiles"
+    own = (settings.password or "", settings.gateway_key)
+    return Masking(settings.api_redact_enabled, KnownSecrets(own, lambda: [settings.hermes_home, *profiles.glob("*/")]))
+
+
 def hermes(settings: Settings, state: State) -> Backend:
     """The real agent: in worker processes, or behind a gateway where a profile says so."""
     gateway = GatewayRuntime(gateway_given(settings), state.gateway, settings.profile_home)
@@ -190,7 +200,7 @@ def hermes(settings: Settings, state: State) -> Backend:
         limits=Limits(),
     )
     runtime = HermesRuntime(pool)
-    settling = asyncio.create_task(_settled(pool))
+    settling = asyncio.create_task(_settled(pool, gateway))
     settle_by = asyncio.get_running_loop().time() + SETTLE_S
     agent = AgentFacts("starting")
 
@@ -251,7 +261,9 @@ def gateway_given(settings: Settings) -> Given:
     )
 
 
-async def _settled(pool: Pool) -> AgentFacts:
+async def _settled(pool: Pool, gateway: GatewayRuntime) -> AgentFacts:
+    if gateway.chosen("default"):
+        return AgentFacts("ready")  # it is elsewhere; an agent here is made ready when somebody asks for one
     try:
         ready = await pool.ready("default")
     except TemplateFailed as error:

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 
 from propylon.app import Backends, __version__, create_app, policy_of
 from propylon.errors import Unusable
+from propylon.redaction import masked
 from propylon.settings import Settings
 from propylon.state import open_state
 
@@ -104,11 +105,14 @@ def open_files() -> int:
 
 
 class OneLine(logging.Formatter):
-    """What others say can hold line ends and escape sequences; in the log they are shown, not obeyed."""
+    """What others say can hold line ends and escape sequences; in the log they are shown, not obeyed. Secrets are masked."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in record.message)
         return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
 
 
 def log_to(stream: TextIO) -> None:

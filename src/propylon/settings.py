@@ -68,6 +68,11 @@ class Settings(BaseSettings):
         validation_alias="HERMES_WEBUI_INSECURE_NO_PASSWORD",
         description="Let everybody who reaches the server run commands on this machine, without a password.",
     )
+    api_redact_enabled: bool = Field(
+        True,
+        validation_alias="HERMES_WEBUI_API_REDACT",
+        description="Mask secrets in everything that leaves the server. What is stored stays as it was said.",
+    )
 
     chat_backend: str | None = Field(
         None,

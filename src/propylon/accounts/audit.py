@@ -29,6 +29,7 @@ Event = Literal[
     "clarify_answered",
     "yolo_set",
     "settings_changed",
+    "secret_revealed",
 ]
 
 

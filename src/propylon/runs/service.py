@@ -12,6 +12,7 @@ from propylon.errors import Busy, Invalid, NotFound
 from propylon.runlog.base import Position, Reader, RunLog
 from propylon.runs import prompt
 from propylon.runs.claim import ChooseRuntime, Claimed, Send, claim
+from propylon.runs.fold import Row
 from propylon.runs.supervisor import Supervisor
 from propylon.runtimes.base import NOT_LISTENING, Context, Permissions, Rows, RunInput, Steer
 from propylon.sessions.changes import Changes
@@ -141,6 +142,12 @@ class Runs:
         if text is None:
             raise NotFound("No such tool call in this session")
         return text
+
+    async def row(self, session: str, message: str) -> Row:
+        """A row of the transcript as it was said, also of the live run. Raises NotFound."""
+        transcript = self._supervisor.transcript((await self._sessions.get(session)).active_run)
+        live = next((row for row in transcript.rows() if row["message_id"] == message), None) if transcript else None
+        return live if live is not None else await self._sessions.message(session, message)
 
     async def _run(self, run: str) -> Run:
         row = await self._database.read(lambda connection: run_rows.get_run(connection, run))

@@ -15,6 +15,7 @@ from propylon import ids
 from propylon.errors import Changed, Invalid, NotFound
 from propylon.sessions import views
 from propylon.sessions.changes import Changes
+from propylon.store import history as history_rows
 from propylon.store import messages as message_rows
 from propylon.store import runs as run_rows
 from propylon.store import sessions as session_rows
@@ -216,6 +217,14 @@ class Sessions:
 
     async def tool_text(self, session_id: str, tool_call_id: str, part: str) -> str | None:
         return await self._database.read(lambda c: message_rows.tool_content(c, session_id, tool_call_id, part))
+
+    async def message(self, session_id: str, message_id: str) -> dict[str, Any]:
+        """A stored row, whole and as it was said. Raises NotFound."""
+
+        def read(connection: Connection) -> dict[str, Any]:
+            return message_rows.whole(connection, history_rows.row_of(connection, session_id, message_id))
+
+        return await self._database.read(read)
 
     def _with_question(self, row: dict[str, Any]) -> dict[str, Any]:
         return {**row, "pending_question": True} if row["is_streaming"] and self._waiting(row["session_id"]) else row

@@ -20,6 +20,7 @@ from propylon.sessions.changes import Changes
 from propylon.sessions.history import History
 from propylon.sessions.service import Sessions
 from propylon.store.records import Session
+from propylon.web.masking import Masking
 from propylon.web.security.caller import Caller, caller_of
 
 
@@ -52,6 +53,7 @@ class Services:
     """`unprotected`: everybody on the network is let in, because a person said so at the start."""
 
     accounts: Accounts
+    masking: Masking
     unprotected: Callable[[], bool]
     sessions: Sessions
     history: History

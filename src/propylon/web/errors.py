@@ -64,7 +64,8 @@ def install(app: FastAPI) -> None:
 
 def problem(request: Request, status: int, code: str, error: object, **more: Any) -> Response:
     """A sentence for a person, a code for a program, and what names the request in the log."""
-    return reply({"error": str(error), "code": code, "request_id": caller_of(request.scope).id, **more}, status)
+    said = request.app.state.masking.value({"error": str(error), **more})
+    return reply({**said, "code": code, "request_id": caller_of(request.scope).id}, status)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

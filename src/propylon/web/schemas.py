@@ -227,6 +227,13 @@ class Agent(Answer):
     error: str
 
 
+class GatewayChat(Answer):
+    enabled: bool
+    backend: Literal["gateway", "legacy"]
+    base_url_configured: bool
+    api_key_configured: bool
+
+
 class Status(Answer):
     status: Literal["ready"]
     version: str
@@ -237,14 +244,8 @@ class Status(Answer):
     default_provider: str
     demo: bool
     unprotected: bool
+    gateway_chat: GatewayChat
     agent: Agent
-
-
-class GatewayChat(Answer):
-    enabled: bool
-    backend: Literal["gateway", "legacy"]
-    base_url_configured: bool
-    api_key_configured: bool
 
 
 class AgentHealth(Answer):
@@ -309,6 +310,10 @@ class SessionList(Answer):
 
 class OneSession(Answer):
     session: SessionDetail
+
+
+class Revealed(Answer):
+    message: dict[str, Any]
 
 
 class SessionStatus(Answer):

@@ -1,7 +1,7 @@
 """Server-Sent Events: encoding, and a response that pushes.
 
-A frame is encoded once, kept with its record, and shared by all viewers. What waits for a viewer leaves in one write. `await send` is
-the flow control: a slow viewer is a cursor that stands still.
+A frame is masked and encoded once, kept with its record, and shared by all viewers. What waits for a viewer leaves in one write.
+`await send` is the flow control: a slow viewer is a cursor that stands still.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from propylon.events import Done, encode, for_viewer
 from propylon.runlog.base import Reader, Record
+from propylon.web.masking import Masking
 from propylon.web.security.caller import caller_of
 from propylon.web.security.refusal import Refusal
 from propylon.web.security.streams import Streams
@@ -42,7 +43,7 @@ def json_frame(event: str, data: Any) -> bytes:
     return frame(event, _encode(data))
 
 
-async def run_frames(run: str, reader: Reader, details: Details) -> AsyncGenerator[bytes]:
+async def run_frames(run: str, reader: Reader, details: Details, masking: Masking) -> AsyncGenerator[bytes]:
     """A run from the reader's cursor to its end, with a comment in every silence; the empty piece at first sends the headers."""
     yield b""
     while not reader.ended:
@@ -50,18 +51,18 @@ async def run_frames(run: str, reader: Reader, details: Details) -> AsyncGenerat
         if not records:
             yield HEARTBEAT
             continue
-        frames = [record.frame or await _encoded(run, record, details) for record in records]
+        frames = [record.frame or await _encoded(run, record, details, masking) for record in records]
         yield b"".join(frames)
         reader.delivered()
 
 
-async def _encoded(run: str, record: Record, details: Details) -> bytes:
+async def _encoded(run: str, record: Record, details: Details, masking: Masking) -> bytes:
     event = record.event
     if isinstance(event, Done):
         fields = msgspec.structs.asdict(event)
-        data = _encode({**fields, "session": await details(event)})
+        data = _encode({**fields, "session": masking.value(await details(event))})
     else:
-        data = encode(for_viewer(event))
+        data = encode(masking.event(for_viewer(event)))
     record.frame = frame(event.kind, data, f"{run}:{record.seq}")
     return record.frame
 

@@ -31,4 +31,4 @@ async def personalities(given: Given, session_id: OptionalSession = None) -> Res
 async def servers(given: Given, session_id: Annotated[str, Query(min_length=1, max_length=64)]) -> Response:
     """The MCP servers of the session's agent and how they are; none while it has no agent."""
     await given.sessions.get(session_id)
-    return reply({"servers": await given.servers(session_id)})
+    return reply(given.masking.value({"servers": await given.servers(session_id)}))

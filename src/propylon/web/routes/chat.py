@@ -37,7 +37,7 @@ _STATES = {
 @declares(SENDS)
 async def start(given: Given, body: schemas.ChatStart, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Response:
     """Store a message and start its run; answers before any model is asked. The same `Idempotency-Key` is the same run."""
-    return _started(await given.runs.start(_send(body, idempotency_key)))
+    return _started(given, await given.runs.start(_send(body, idempotency_key)))
 
 
 @router.post("/api/chat/interrupt", response_model=schemas.ChatStarted, responses=BUSY)
@@ -46,7 +46,7 @@ async def interrupt(
     given: Given, body: schemas.ChatStart, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
 ) -> Response:
     """Stop what is live in the session and start this message."""
-    return _started(await given.runs.interrupt(_send(body, idempotency_key)))
+    return _started(given, await given.runs.interrupt(_send(body, idempotency_key)))
 
 
 @router.post("/api/chat/steer", response_model=schemas.Steered)
@@ -71,7 +71,7 @@ def _send(body: schemas.ChatStart, key: str | None) -> Send:
     )
 
 
-def _started(accepted: Accepted) -> Response:
+def _started(given: Services, accepted: Accepted) -> Response:
     return reply(
         {
             "stream_id": accepted.run,
@@ -79,7 +79,7 @@ def _started(accepted: Accepted) -> Response:
             "message_id": accepted.message,
             "turn_id": accepted.run,
             "pending_started_at": accepted.started_at,
-            "title": accepted.title,
+            "title": given.masking.text(accepted.title),
         }
     )
 
@@ -93,7 +93,7 @@ async def stream(given: Given, request: Request, stream_id: StreamId) -> Respons
     async def details(done: Done) -> dict[str, object]:
         return await given.sessions.bounded_tail(done.session_id, done.end, stream_id)
 
-    return EventStream(run_frames(stream_id, reader, details))
+    return EventStream(run_frames(stream_id, reader, details, given.masking))
 
 
 @router.get("/api/chat/stream/status", response_model=schemas.StreamStatus)

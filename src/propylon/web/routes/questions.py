@@ -27,7 +27,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream"
 @declares(READS)
 async def pending_approval(given: Given, session_id: SessionId) -> Response:
     """The oldest open approval of the session, how many there are, and all of them."""
-    return reply(approvals(session_id, await given.questions.open(session_id, "approval")))
+    return reply(given.masking.value(approvals(session_id, await given.questions.open(session_id, "approval"))))
 
 
 @router.get("/api/approval/stream", response_class=Response, responses=EVENTS)
@@ -36,8 +36,8 @@ async def approval_stream(given: Given, session_id: SessionId) -> Response:
     """The same as `initial`, then as `approval` whenever it changes."""
     await given.sessions.get(session_id)
 
-    async def now() -> dict[str, Any]:
-        return approvals(session_id, await given.questions.open(session_id, "approval"))
+    async def now() -> Any:
+        return given.masking.value(approvals(session_id, await given.questions.open(session_id, "approval")))
 
     return EventStream(_changes(given.changes, session_id, "approval", now))
 
@@ -64,7 +64,7 @@ async def revoke(given: Given, who: Who, body: schemas.Revoke) -> Response:
 @declares(READS)
 async def pending_clarify(given: Given, session_id: SessionId) -> Response:
     """The oldest open question of the session, how many there are, and all of them."""
-    return reply(clarifies(session_id, await given.questions.open(session_id, "clarify")))
+    return reply(given.masking.value(clarifies(session_id, await given.questions.open(session_id, "clarify"))))
 
 
 @router.get("/api/clarify/stream", response_class=Response, responses=EVENTS)
@@ -73,8 +73,8 @@ async def clarify_stream(given: Given, session_id: SessionId) -> Response:
     """The same as `initial`, then as `clarify` whenever it changes."""
     await given.sessions.get(session_id)
 
-    async def now() -> dict[str, Any]:
-        return clarifies(session_id, await given.questions.open(session_id, "clarify"))
+    async def now() -> Any:
+        return given.masking.value(clarifies(session_id, await given.questions.open(session_id, "clarify")))
 
     return EventStream(_changes(given.changes, session_id, "clarify", now))
 
@@ -86,7 +86,7 @@ async def respond_to_clarify(given: Given, who: Who, body: schemas.ClarifyRespon
     text = next((text for text in (body.response, body.answer, body.choice) if text is not None), "")
     await given.questions.clarify(body.session_id, text, body.clarify_id)
     await given.accounts.audit.note("clarify_answered", who, session=body.session_id, clarify=body.clarify_id)
-    return reply({"ok": True, "response": text.strip()})
+    return reply({"ok": True, "response": given.masking.text(text.strip())})
 
 
 @router.get("/api/session/yolo", response_model=schemas.Yolo)

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from propylon.web import schemas
-from propylon.web.deps import Given, reply
+from propylon.web.deps import Given, Services, reply
 from propylon.web.security.rules import PUBLIC, READS, declares
 
 router = APIRouter(tags=["system"])
@@ -33,16 +33,11 @@ async def health(given: Given) -> Response:
 @declares(READS)
 async def agent_health(given: Given) -> Response:
     """How the agent is, and whether turns go through a gateway: whether its address and key are set, never what they are."""
-    agent, gateway = given.agent(), given.gateway()
+    agent = given.agent()
     return reply(
         {
-            "agent": {"state": agent.state, "version": agent.version, "error": agent.error},
-            "gateway_chat": {
-                "enabled": gateway.enabled,
-                "backend": gateway.backend,
-                "base_url_configured": gateway.base_url_configured,
-                "api_key_configured": gateway.api_key_configured,
-            },
+            "agent": {"state": agent.state, "version": agent.version, "error": given.masking.text(agent.error)},
+            "gateway_chat": _gateway(given),
         }
     )
 
@@ -64,6 +59,17 @@ async def status(given: Given) -> Response:
             "default_provider": choice.provider if choice else "",
             "demo": choice is not None and choice.demo and given.sessions.defaults.model is None,
             "unprotected": given.unprotected(),
-            "agent": {"state": agent.state, "version": agent.version, "error": agent.error},
+            "gateway_chat": _gateway(given),
+            "agent": {"state": agent.state, "version": agent.version, "error": given.masking.text(agent.error)},
         }
     )
+
+
+def _gateway(given: Services) -> dict[str, object]:
+    gateway = given.gateway()
+    return {
+        "enabled": gateway.enabled,
+        "backend": gateway.backend,
+        "base_url_configured": gateway.base_url_configured,
+        "api_key_configured": gateway.api_key_configured,
+    }
