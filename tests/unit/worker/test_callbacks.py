@@ -239,3 +239,11 @@ def test_retries_are_told_each_time_and_not_again_when_they_are_let_go(said: Sai
     said.turn.status("lifecycle", "❌ gave up")
     said.turn.status("lifecycle", "❌ gave up")
     assert [(frame["level"], frame["t"][0]) for frame in said.frames()] == [("info", "⏳"), ("info", "⏳"), ("error", "❌")]
+
+
+def test_what_the_agent_repeats_with_masks_is_not_said_again(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spill", lambda: None)
+    turn = Turn("r", spool, redact=lambda text: text.replace("fake", "***"))
+    turn.text("it is fake.")
+    turn.interim("it is ***.")
+    assert [json.loads(line)["t"] for line in spool.lines()] == ["it is fake."]

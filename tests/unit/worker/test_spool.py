@@ -116,3 +116,40 @@ def test_a_frame_above_the_limit_is_admitted(tmp_path: Path) -> None:
     spool.add({"k": "note", "run": "r", "t": "y" * 1000})
     assert len(taken(spool)) == 2
     spool.close()
+
+
+def _frames(spool: Spool) -> list[dict[str, Any]]:
+    return [{name: value for name, value in json.loads(line).items() if name not in ("n", "run")} for line in spool.lines()]
+
+
+@pytest.mark.parametrize("kind", ["tool", "answer", "approval", "clarify", "leftover", "end"])
+def test_text_that_is_held_back_goes_out_before_what_comes_after_it(tmp_path: Path, kind: str) -> None:
+    spool = Spool(tmp_path / "spill", lambda: None)
+    spool.add_text("text", "r", "an sk-fa")
+    assert _frames(spool) == [{"k": "text", "t": "an "}]
+    spool.add({"k": kind, "run": "r"})
+    assert _frames(spool) == [{"k": "text", "t": "an "}, {"k": "text", "t": "sk-fa"}, {"k": kind}]
+
+
+def test_text_that_is_held_back_goes_out_before_the_other_kind(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spill", lambda: None)
+    spool.add_text("reason", "r", "an sk-fa")
+    spool.add_text("text", "r", "ke")
+    assert _frames(spool) == [{"k": "reason", "t": "an sk-fa"}, {"k": "text", "t": "ke"}]
+
+
+def test_a_note_does_not_cut_a_secret(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spill", lambda: None)
+    spool.add_text("text", "r", "an sk-fa")
+    spool.add({"k": "note", "run": "r"})
+    spool.add_text("text", "r", "ke1234567 is")
+    assert _frames(spool) == [{"k": "text", "t": "an "}, {"k": "note"}, {"k": "text", "t": "sk-fake1234567 is"}]
+
+
+def test_a_frame_says_what_its_masks_depend_on_also_when_it_grew(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spill", lambda: None)
+    spool.add_text("text", "r", "the API_")
+    spool.seal()
+    for piece in ("KEY", "=", "fake", "fake", " it is"):
+        spool.add_text("text", "r", piece)
+    assert _frames(spool) == [{"k": "text", "t": "the API_"}, {"k": "text", "t": "KEY=fakefake it is", "lead": "the API_"}]

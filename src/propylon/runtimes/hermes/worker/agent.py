@@ -243,7 +243,7 @@ class Session:
                 if order.run is None:
                     self._prepare(order)
                 else:
-                    self._run(order, Turn(order.run, self._spool, self._clarify))
+                    self._run(order, Turn(order.run, self._spool, self._clarify, hermes.redact))
             except Exception:
                 log.exception("turn thread")
                 self.abandon()

@@ -78,12 +78,20 @@ def has_failed(name: str, result: str) -> bool:
 class Turn:
     """What one run says. Its methods are the agent's callbacks; they may be called on any of the agent's threads."""
 
-    def __init__(self, run: str, spool: Spool, ask: Callable[[str, list[str] | None], str] = lambda *_: OWN_JUDGEMENT) -> None:
+    def __init__(
+        self,
+        run: str,
+        spool: Spool,
+        ask: Callable[[str, list[str] | None], str] = lambda *_: OWN_JUDGEMENT,
+        redact: Callable[[str], str] = str,
+    ) -> None:
         self.run = run
         self.spoke = False
         """Whether the model has said anything."""
         self._spool = spool
         self._ask = ask
+        self._redact = redact
+        """The agent's own masking of secrets: what it repeats of a text that was streamed has been through it."""
         self._lock = threading.Lock()
         self._streamed: list[str] = []
         """Text since the last tool."""
@@ -159,7 +167,10 @@ class Turn:
     @logged
     def interim(self, text: str | None, already_streamed: bool = False, **_: Any) -> None:
         """Text that precedes tool calls, when it did not come in pieces."""
-        if text and not already_streamed and text.strip() not in "".join(self._streamed):
+        if not text or already_streamed:
+            return
+        said, streamed = text.strip(), "".join(self._streamed)
+        if said not in streamed and said not in self._redact(streamed):
             self.text(text)
 
     @logged

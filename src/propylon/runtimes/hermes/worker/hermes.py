@@ -297,3 +297,10 @@ def home() -> Path:
     from hermes_constants import get_hermes_home
 
     return Path(get_hermes_home())
+
+
+def redact(text: str) -> str:
+    """The text as the agent keeps it: it masks secrets in what the model says."""
+    from agent.redact import redact_sensitive_text
+
+    return str(redact_sensitive_text(text))
