@@ -136,10 +136,18 @@ _inside = re.compile(
     + "|".join(map(re.escape, _markers))
 )
 """What would look like a marker, or could with what follows, if it stood at the beginning of a word."""
-_MARKS = ("sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "_pat_", "akia", "xox", "hf_", "sg.", "bearer", "-----")
+_WORD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_begun_words = frozenset(marker[:size] for marker in _markers for size in range(_LATER.get(marker, 1), len(marker) + 1))
+_FIRST = frozenset(marker[0] for marker in _markers)
+_MARKS = ("sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_", "akia", "xox", "hf_", "sg.", "bearer", "-----")
 _NAMES = ("key", "secret", "token", "passw", "passphr", "credent", "authoriz")
 _block = re.compile(_BLOCK)
 _block_end = re.compile(_BLOCK_END)
+
+
+def _may_begin(text: str) -> bool:
+    """Whether the end of the text may be the beginning of a marker. Cheap; longer beginnings are `suspicious`."""
+    return text[len(text.rstrip(_WORD)) :] in _begun_words or ("\\" in text and _start.search(text) is not None)
 
 
 def mask(secret: str) -> str:
@@ -167,8 +175,9 @@ def masked(text: str, lead: str = "") -> str:
     whole = lead + text if lead else text
     if not suspicious(whole):
         return text
-    if len(text) > LARGE and not lead and "\n" in text and not _block.search(text):
-        return "\n".join(map(masked, text.split("\n")))
+    if len(text) > LARGE and not lead and ("\n" in text or "\\n" in text) and not _block.search(text):
+        # No mask reaches over the end of a line, nor over one in JSON text.
+        return "\n".join("\\n".join(map(masked, line.split("\\n"))) if len(line) > LARGE else masked(line) for line in text.split("\n"))
     at = start = len(lead)
     out: list[str] = []
     for begin, end, block in _found(whole):
@@ -205,10 +214,12 @@ class HoldBack:
 
     def feed(self, text: str) -> tuple[str, str]:
         """What can go out now."""
-        if not self._held and self._swallowing is None:
+        if not self._held and self._swallowing is None and text:
             near = self._line[-NEAR:] + text
-            if not _start.search(near, max(0, len(near) - NEAR // 2)) and not suspicious(near):
-                return text, self._out(text)
+            if not _may_begin(near) and not suspicious(near):
+                lead = self._line[-3:] if text[0] in _FIRST and self._is_inside(text) else ""
+                self._remember(text)
+                return text, lead
         return self._looked_at(text)
 
     def flush(self) -> tuple[str, str]:
@@ -274,15 +285,18 @@ class HoldBack:
 
     def _out(self, piece: str) -> str:
         """The lead of a piece that goes out now."""
-        line = self._line
+        line, inside = self._line, self._is_inside(piece)
         self._remember(piece)
         if not line or not piece:
             return ""
         if suspicious(line[-NEAR:] + piece) and masked(piece, line) != masked(piece):
             return line
-        if (line[-1].isalnum() or line[-1] in "'\u2019") and _inside.match(piece):
-            return line[-3:]
-        return ""
+        return line[-3:] if inside else ""
+
+    def _is_inside(self, piece: str) -> bool:
+        """Whether the piece looks like a marker, or its beginning, and only what stands before it shows that it is none."""
+        last = self._line[-1:]
+        return (last.isalnum() or last in ("'", "\u2019")) and _inside.match(piece) is not None
 
     def _remember(self, piece: str) -> None:
         at = piece.rfind("\n")
