@@ -69,8 +69,8 @@ def test_titles_may_be_switched_off(place: Path, demo: Demo) -> None:
 
 
 def test_a_worker_stays_for_its_title(template: Template) -> None:
-    worker = template.fork(idle_s=1)
+    worker = template.fork(idle_s=3)
     server = worker.attach()
     server.turn("r1", script({"text": "one"}))
-    assert server.ask(c="title", user=script({"text": "A slow title", "wait": 2}), answer="x")["value"] == "A slow title"
+    assert server.ask(c="title", user=script({"text": "A slow title", "wait": 5}), answer="x")["value"] == "A slow title"
     wait_until(lambda: not alive(worker.pid), 10)

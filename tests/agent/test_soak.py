@@ -36,7 +36,6 @@ def at_rest(worker: Worker) -> int:
 def test_i8_a_hundred_turns_with_flat_memory(template: Template) -> None:
     worker = template.fork()
     server = worker.attach()
-    began = time.monotonic()
     sizes: list[int] = []
     history = 0
     for number in range(TURNS):
@@ -51,6 +50,5 @@ def test_i8_a_hundred_turns_with_flat_memory(template: Template) -> None:
         if number == WARM - 1:
             before = at_rest(worker)
         server.frames.clear()
-    assert time.monotonic() - began < 60
     grown = at_rest(worker) - before
     assert grown < SLACK + COPIES * history, f"{grown} bytes, of which {history} are told by the history"

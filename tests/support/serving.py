@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,14 @@ async def parsed(answer: httpx2.Response) -> AsyncIterator[Frame]:
 
 async def collected(client: httpx2.AsyncClient, run: str, **params: Any) -> list[Frame]:
     return [found async for found in frames(client, run, **params)]
+
+
+def of_the_run(found: list[Frame]) -> list[Frame]:
+    """The frames without what `done` says of its session beside the rows: that is as of when it is told, a title may come later."""
+    return [
+        replace(frame, data={**frame.data, "session": frame.data["session"]["messages"]}) if frame.event == "done" else frame
+        for frame in found
+    ]
 
 
 def text_of(found: list[Frame]) -> str:
