@@ -16,7 +16,7 @@ from app.conftest import Serve, saying
 from propylon.app import scripted
 from propylon.events import Event, Reasoning, Status, Token, ToolFinished, ToolStarted
 from propylon.redaction import HoldBack, masked
-from propylon.runtimes.base import Batch, Controls, RunInput
+from propylon.runtimes.base import AnswerClarify, Batch, Controls, RunInput
 from propylon.runtimes.failures import RuntimeFailure, failure
 from propylon.runtimes.scripted import Script, completed
 from support.serving import collected, frames, new_session, rows, send, serving, text_of
@@ -155,10 +155,11 @@ async def test_questions_are_masked_and_can_be_answered(serve: Serve) -> None:
                     if line.startswith("data: "):
                         assert "***" in line and "fake1" not in line and "sk-fake" not in line
                         break
-        answers: list[dict[str, Any]] = [{"choice": "once", "approval_id": "q1"}, {"response": "no", "clarify_id": "q2"}]
+        answers: list[dict[str, Any]] = [{"choice": "once", "approval_id": "q1"}, {"response": "***", "clarify_id": "q2"}]
         for kind, body in zip(("approval", "clarify"), answers, strict=True):
             answer = await client.post(f"/api/{kind}/respond", json={"session_id": session, **body})
             assert answer.status_code == 200, answer.text
+        assert [command.text for command in asker.heard if isinstance(command, AnswerClarify)] == ["sk-fakefakefake"], "what was offered"
         told = json.dumps([frame.data for frame in await collected(client, run, after_seq=0)])
         assert "fake1" not in told and "sk-fake" not in told
 

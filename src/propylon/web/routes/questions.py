@@ -12,7 +12,7 @@ from propylon.runs.fold import Row
 from propylon.sessions.changes import Changes
 from propylon.web import schemas
 from propylon.web.bodies import JsonRoute
-from propylon.web.deps import Given, Who, reply
+from propylon.web.deps import Given, Services, Who, reply
 from propylon.web.errors import PROBLEMS, STALE
 from propylon.web.security.rules import ANSWERS, FOLLOWS, READS, declares
 from propylon.web.sse import HEARTBEAT, SILENCE_S, EventStream, json_frame
@@ -84,9 +84,19 @@ async def clarify_stream(given: Given, session_id: SessionId) -> Response:
 async def respond_to_clarify(given: Given, who: Who, body: schemas.ClarifyResponse) -> Response:
     """Answer a question by its id; the text may be called `response`, `answer` or `choice`."""
     text = next((text for text in (body.response, body.answer, body.choice) if text is not None), "")
-    await given.questions.clarify(body.session_id, text, body.clarify_id)
+    await given.questions.clarify(body.session_id, await _meant(given, body, text), body.clarify_id)
     await given.accounts.audit.note("clarify_answered", who, session=body.session_id, clarify=body.clarify_id)
     return reply({"ok": True, "response": given.masking.text(text.strip())})
+
+
+async def _meant(given: Services, body: schemas.ClarifyResponse, text: str) -> str:
+    """The choice that was offered under this text, if it was masked."""
+    if given.masking.text(text) != text or ("***" not in text and "..." not in text):
+        return text
+    waiting = await given.questions.open(body.session_id, "clarify")
+    offered = {choice for asked in waiting if body.clarify_id in (None, asked["id"]) for choice in asked["choices"]}
+    meant = [choice for choice in offered if given.masking.text(choice) == text]
+    return meant[0] if len(meant) == 1 else text
 
 
 @router.get("/api/session/yolo", response_model=schemas.Yolo)
