@@ -10,6 +10,7 @@ import time
 
 import httpx2
 import psutil
+import pytest
 
 from support.process import ServerProcess, script
 from support.serving import Frame, collected, first_token, frames, new_session, of_the_run, parsed, rows, send, text_of
@@ -43,6 +44,7 @@ def long_run(number: int) -> str:
     return script({"text": "Begin.", "tools": [["terminal", command]]}, {"text": words, "delay": 0.02})
 
 
+@pytest.mark.timeout(400)
 async def test_the_server_is_killed_20_times_and_nothing_is_lost_or_doubled(server: ServerProcess) -> None:
     random.seed(7)
     kills = number = 0
@@ -63,7 +65,7 @@ async def test_the_server_is_killed_20_times_and_nothing_is_lost_or_doubled(serv
             await server.stop(signal.SIGKILL)
             kills += 1
             await server.start()
-        await asyncio.wait_for(asyncio.gather(*watching), 60)
+        await asyncio.wait_for(asyncio.gather(*watching), 120)
         first, second = viewers
         assert [frame.number for frame in first.frames] == list(range(1, len(first.frames) + 1))
         assert of_the_run(first.frames) == of_the_run(second.frames)
