@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from propylon.events import Event
+from propylon.runtimes.gateway.withheld import Withheld
 
 MOST = 4096
 """Events that may wait; then reading waits too, and with it the gateway."""
@@ -12,6 +13,7 @@ MOST = 4096
 
 class Feed:
     def __init__(self) -> None:
+        self._withheld = Withheld()
         self._events: list[Event] = []
         self._closed = False
         self._wake: asyncio.Future[None] | None = None
@@ -22,12 +24,14 @@ class Feed:
         """`mark` is the cursor behind the events; it never goes back."""
         if not events:
             return
-        self._events += events
+        self._events += self._withheld.passed(events)
         self.mark = max(self.mark, mark)
-        self._notify()
+        if self._events:
+            self._notify()
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Nothing more will come; what was kept back of the text goes out."""
+        self._events += self._withheld.rest()
         self._closed = True
         self._notify()
 
