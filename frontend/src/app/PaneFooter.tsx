@@ -27,8 +27,8 @@ export function PaneFooter({ connection, status }: { connection: LineState; stat
 }
 
 function agentWords({ agent: { state, version, error }, gateway_chat }: ServerStatus): string {
-  if (gateway_chat?.enabled) return "Through a Hermes Gateway";
-  if (state === "ready") return `Connected to Hermes${version ? ` ${version}` : ""}`;
+  if (gateway_chat?.enabled) return "Hermes Gateway";
+  if (state === "ready") return `Hermes ${version || "is ready"}`;
   if (state === "starting") return "The agent is starting";
   return error ? `The agent did not start: ${error}` : "The agent did not start";
 }
