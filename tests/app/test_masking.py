@@ -164,7 +164,7 @@ async def test_questions_are_masked_and_can_be_answered(serve: Serve) -> None:
         assert "fake1" not in told and "sk-fake" not in told
 
 
-async def test_errors_titles_and_the_queue_are_masked(serve: Serve) -> None:
+async def test_errors_and_titles_are_masked(serve: Serve) -> None:
     async def failing(run: RunInput, controls: Controls) -> AsyncIterator[Batch]:
         yield Batch(events=[Token(text="so")])
         raise RuntimeFailure(failure("error", details="refused: Bearer fake1fake1"))
@@ -182,6 +182,18 @@ async def test_errors_titles_and_the_queue_are_masked(serve: Serve) -> None:
         assert wrong.status_code == 400 and "fakefakefake" not in wrong.text
         again = await client.post("/api/session/retry", json={"session_id": session})
         assert again.json()["last_user_text"], "to be sent again, so it is what was said"
+
+
+async def test_what_waits_to_be_sent_is_the_persons_own_and_stays_as_it_was_written(serve: Serve) -> None:
+    """It can still be changed: a mask that was edited would be sent in place of the secret."""
+    asker = Asker(clarify("q1"))
+    async with serve(asker.script) as client:
+        session = await new_session(client)
+        run = await send(client, session, "go")
+        await client.post("/api/queue/add", json={"session_id": session, "id": "a", "message": "later ghp_fakefakefake"})
+        waiting = (await client.get("/api/queue", params={"session_id": session})).json()["queue"]
+        assert [one["text"] for one in waiting] == ["later ghp_fakefakefake"]
+        await client.post("/api/chat/cancel", json={"stream_id": run})
 
 
 async def test_known_values_are_masked_in_whole_values(tmp_path: Path, workspace: Path) -> None:

@@ -5,6 +5,7 @@ import type {
   McpServer,
   Personality,
   Queue,
+  Row,
   RunStarted,
   ServerStatus,
   SessionDetail,
@@ -127,6 +128,10 @@ export const serverStatus = (signal?: AbortSignal) => get<ServerStatus>("api/sta
 export const readPersonalities = async (session: string, signal?: AbortSignal) =>
   (await get<{ personalities: Personality[] }>(address("api/personalities", { session_id: session }), signal))
     .personalities;
+
+/** A row as it was said, where what is shown has its secrets masked. */
+export const revealRow = async (session: string, message: string) =>
+  (await get<{ message: Row }>(address("api/session/reveal", { session_id: session, message_id: message }))).message;
 
 export const readServers = async (session: string, signal?: AbortSignal) =>
   (await get<{ servers: McpServer[] }>(address("api/mcp/servers", { session_id: session }), signal)).servers;

@@ -1,5 +1,6 @@
 import { GitBranch, Pencil, RotateCcw } from "lucide-react";
 import { useContext } from "react";
+import { asWritten } from "../live/as-written";
 import { branchFrom, replaceMessage } from "../live/history";
 import { useThread } from "../live/thread-store";
 import { CopyButton } from "../ui/CopyButton";
@@ -19,7 +20,7 @@ export function MessageActions({ id, text, className }: { id: string; text: stri
         icon={Pencil}
         label={busy ? `Edit (${WAIT})` : "Edit"}
         disabled={busy}
-        onClick={() => beginEdit(id, text)}
+        onClick={() => void beginEdit(id, text)}
       />
       <CopyButton text={() => text} label="Copy message" />
       <BranchButton id={id} />
@@ -42,7 +43,9 @@ interface AnswerActionsProps {
 export function AnswerActions({ id, text, asked, failed, className }: AnswerActionsProps) {
   const busy = useBusy();
   const again = async (message: string, content: string) => {
-    const problem = await replaceMessage(message, content);
+    const written = await asWritten(message, content);
+    if (written === null) return;
+    const problem = await replaceMessage(message, written);
     if (problem !== null) toast(problem);
   };
   return (

@@ -1,4 +1,5 @@
 import { create } from "zustand";
+import { asWritten } from "../live/as-written";
 import { giveBack, readDraft, writeDraft } from "../live/drafts";
 import { replaceMessage } from "../live/history";
 import { useThread } from "../live/thread-store";
@@ -8,8 +9,12 @@ export const useEditing = create<{ id: string | null; problem: string | null }>(
 
 export const editKey = (id: string): string => `edit ${id}`;
 
-export function beginEdit(id: string, text: string): void {
-  if (readDraft(editKey(id)) === "") writeDraft(editKey(id), text);
+export async function beginEdit(id: string, text: string): Promise<void> {
+  if (readDraft(editKey(id)) === "") {
+    const written = await asWritten(id, text);
+    if (written === null) return;
+    writeDraft(editKey(id), written);
+  }
   useEditing.setState({ id, problem: null });
 }
 
