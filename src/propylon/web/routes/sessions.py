@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Annotated
 
@@ -92,7 +93,9 @@ async def new_session(given: Given, body: schemas.NewSession) -> Response:
 @declares(READS)
 async def tool_result(given: Given, session_id: SessionId, tool_call_id: str, part: str = "result") -> Response:
     """A tool's result, or one of its arguments by name, in full."""
-    text = given.masking.payload(part, await given.runs.tool_text(session_id, tool_call_id, part))
+    whole = await given.runs.tool_text(session_id, tool_call_id, part)
+    # It may be megabytes, and nobody else should wait while secrets are looked for in them.
+    text = await asyncio.to_thread(given.masking.payload, part, whole)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return PlainTextResponse(text, headers=headers)
 
