@@ -29,7 +29,7 @@ async def guess(port: int, address: str, body: bytes = b'{"password": "wrong"}',
     return (await raw(port, forwarded, local=LOCKED, silence=8)).statuses
 
 
-async def test_the_calls_of_native_clients(locked_server: httpx2.AsyncClient) -> None:
+async def test_b56_the_calls_of_native_clients(locked_server: httpx2.AsyncClient) -> None:
     status = schemas.AuthStatus.model_validate((await locked_server.get("/api/auth/status")).json())
     assert (status.auth_enabled, status.logged_in, status.password_auth_enabled, status.passkeys_enabled) == (True, False, True, False)
     wrong = await locked_server.post("/api/auth/login", json={"password": "wrong"})
@@ -83,7 +83,7 @@ async def test_a_token_is_never_taken_from_outside_and_ends_with_the_next_login(
     await planted.aclose()
 
 
-async def test_thirty_guesses_at_once_are_five(locked_server: httpx2.AsyncClient) -> None:
+async def test_b56_thirty_guesses_at_once_are_five(locked_server: httpx2.AsyncClient) -> None:
     port = port_of(locked_server)
     statuses = [status for found in await asyncio.gather(*(guess(port, "203.0.113.9") for _ in range(30))) for status in found]
     assert (statuses.count(401), statuses.count(429)) == (5, 25)

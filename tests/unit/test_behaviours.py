@@ -11,7 +11,6 @@ ELSEWHERE = {
     40: "attachments are not there yet",
     52: "sessions of other sources are not there yet",
     55: "uploads are not there yet",
-    56: "login is not there yet; what is not this machine alone is refused",
     57: "profiles cannot be switched in the page yet; a session names its own",
     58: "settings of the page are not stored by the server yet",
 }
