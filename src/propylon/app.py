@@ -143,14 +143,15 @@ def create_app(settings: Settings, state: State, backends: Backends | None = Non
     app.state.masking = masking_of(settings)
     app.state.doorway = Doorway(trusted=policy.trusted)
     errors.install(app)
+    # Routes are looked through in this order for each request: what every turn needs stands first.
     for router in (
-        system.router,
-        auth.router,
-        sessions.router,
-        history.router,
         chat.router,
+        sessions.router,
         questions.router,
         queue_routes.router,
+        history.router,
+        system.router,
+        auth.router,
         agent.router,
     ):
         app.include_router(router)
