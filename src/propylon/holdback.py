@@ -1,7 +1,6 @@
 """What a secret looks like, how it is masked, and text held back until no secret can be cut any more. Pure; standard library only.
 
-This file stands twice, letter for letter, because a worker cannot import Propylon: as `propylon/holdback.py` and as
-`propylon/runtimes/hermes/worker/holdback.py`. A test holds them together.
+Workers load this file by its path (`runtimes/hermes/worker/holdback.py`), because they cannot import Propylon.
 
 No mask reaches over the end of a line, except that of a key block. What stands before a value and makes it a secret (`Bearer `, `API_KEY=`,
 the first line of a key block) stays readable and is never held back. A piece of text whose masks depend on what went before it carries that

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 import propylon.holdback as ours
 import propylon.runtimes.hermes.worker.holdback as workers
-from propylon.runtimes.hermes.worker.holdback import BLOCK_HELD, HELD, HoldBack, joined_lead, masked
+from propylon.holdback import BLOCK_HELD, HELD, HoldBack, joined_lead, masked
 
 Piece = tuple[str, str]
 
@@ -87,7 +86,7 @@ def cut(text: str, sizes: Iterable[int]) -> list[str]:
 
 
 def test_server_and_worker_have_the_same_table_and_rules() -> None:
-    assert Path(str(ours.__file__)).read_bytes() == Path(str(workers.__file__)).read_bytes()
+    assert workers.HoldBack.feed.__code__.co_filename == ours.__file__ == workers.joined_lead.__code__.co_filename
 
 
 @pytest.mark.parametrize("secret", SECRETS)

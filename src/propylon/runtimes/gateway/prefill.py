@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import shlex
 import signal
@@ -20,6 +21,8 @@ import msgspec
 
 from propylon.redaction import shortened
 from propylon.runtimes.gateway.values import items, mapping, number, text, valid
+
+log = logging.getLogger(__name__)
 
 TIMEOUT_S = 5.0
 TIMEOUT_MOST_S = 30.0
@@ -111,7 +114,8 @@ async def build(wanted: Sources) -> Prefill:
         return _within(await _load(wanted), wanted)
     except _Bad as error:
         return _failed(wanted, str(error))
-    except Exception as error:  # noqa: BLE001 - whatever a script or a file does, the person's turn goes on
+    except Exception as error:
+        log.exception("what goes before the conversation could not be made; the turn goes on without it")
         return _failed(wanted, f"{type(error).__name__}: {error}")
 
 
