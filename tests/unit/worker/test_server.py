@@ -15,8 +15,10 @@ import pytest
 
 from propylon.runtimes.hermes.worker import server as module
 from propylon.runtimes.hermes.worker.agent import Session
-from propylon.runtimes.hermes.worker.server import Server, Spec, Waker, order_of
+from propylon.runtimes.hermes.worker.server import Server, order_of
+from propylon.runtimes.hermes.worker.spec import Spec
 from propylon.runtimes.hermes.worker.spool import Spool
+from propylon.runtimes.hermes.worker.waker import Waker
 
 
 class Rig:

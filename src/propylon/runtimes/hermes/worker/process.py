@@ -16,8 +16,10 @@ from pathlib import Path
 
 from . import gate, hermes
 from .agent import Session
-from .server import Server, Spec, Waker
+from .server import Server
+from .spec import Spec
 from .spool import Spool
+from .waker import Waker
 
 CLOSING_WAIT = 2.0
 """Seconds that ending the agent's own processes may take."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
@@ -14,13 +13,14 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from . import frames
 from .agent import Order, Session
 from .memory import own_memory
+from .spec import Spec
 from .spool import Kept, Spool
+from .waker import Waker
 
 OUT_LIMIT = 64 * 1024
 """Bytes prepared for sending ahead of the socket; a reply waits behind no more."""
@@ -42,38 +42,6 @@ _CREDENTIALS = struct.Struct("3i")
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Spec:
-    """What a worker is started with; docs/worker-protocol.md."""
-
-    id: str
-    socket: Path
-    left: Path
-    spill: Path
-    token: str
-    session: str
-    workspace: Path
-    idle_s: float = 300.0
-    fresh_idle_s: float = 60.0
-    unclaimed_s: float = 600.0
-
-    @classmethod
-    def of(cls, raw: dict[str, Any]) -> Spec:
-        """Raises KeyError, TypeError or ValueError for an unfit spec."""
-        return cls(
-            id=str(raw["id"]),
-            socket=Path(raw["socket"]),
-            left=Path(raw["left"]),
-            spill=Path(raw["spill"]),
-            token=str(raw["token"]),
-            session=str(raw["session"]),
-            workspace=Path(raw["workspace"]),
-            idle_s=float(raw.get("idle_s", 300)),
-            fresh_idle_s=float(raw.get("fresh_idle_s", 60)),
-            unclaimed_s=float(raw.get("unclaimed_s", 600)),
-        )
-
-
 @dataclass(eq=False)
 class Peer:
     """A connection; `sent` is the last frame number put into `out`."""
@@ -89,32 +57,6 @@ class Peer:
     out: bytearray = field(default_factory=bytearray)
     pieces: Iterator[bytes] | None = None
     mask: int = 0
-
-
-class Waker:
-    """Wakes a selector from any thread or signal, at the price of one write however often it is called."""
-
-    def __init__(self) -> None:
-        self.reader, self.writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
-        os.set_blocking(self.reader, False)
-        os.set_blocking(self.writer, False)
-        self._set = False
-
-    def wake(self) -> None:
-        """Make the reader readable."""
-        if not self._set:
-            self._set = True
-            with contextlib.suppress(BlockingIOError):
-                os.write(self.writer, b"\0")
-
-    def clear(self) -> None:
-        """Forget the wakes so far; what they announced must be looked at after this."""
-        try:
-            while len(os.read(self.reader, 4096)) == 4096:
-                pass
-        except BlockingIOError:
-            pass
-        self._set = False
 
 
 def is_ours(sock: socket.socket) -> bool:

@@ -19,7 +19,8 @@ from typing import Any
 
 from . import hermes, process, prompt
 from .demo import Endpoint
-from .server import Spec, Waker
+from .spec import Spec
+from .waker import Waker
 
 SETTLE_S = 3.0
 """How long threads of the throw-away turn may take to end."""
